@@ -57,6 +57,8 @@ export function publicKeyFromSpki(spki: Uint8Array): PublicKey {
 function unknownSpki(spki: Uint8Array): CoreError {
   try {
     const { asymmetricKeyType } = createPublicKey({ key: Buffer.from(spki), format: 'der', type: 'spki' });
+    // OpenSSL overlooks bytes after the key; two spellings of one key would be two keyids.
+    if (asymmetricKeyType === 'ed25519') return new CoreError('KEY_MALFORMED', 'the public key is not in DER');
     return new CoreError('KEY_ALGORITHM', `the key is of type ${asymmetricKeyType}; only ed25519 is supported`);
   } catch (cause) {
     return new CoreError('KEY_MALFORMED', 'not a public key: its DER is not a SubjectPublicKeyInfo', { cause });

@@ -13,7 +13,10 @@ export function expectCode(action: () => unknown, code: string): void {
 }
 
 /** As {@link expectCode}, for a promise or a function that returns one. */
-export async function expectCodeAsync(action: Promise<unknown> | (() => Promise<unknown>), code: string): Promise<void> {
+export async function expectCodeAsync(
+  action: Promise<unknown> | (() => Promise<unknown>),
+  code: string,
+): Promise<void> {
   let thrown: unknown;
   try {
     await (typeof action === 'function' ? action() : action);

@@ -1,0 +1,133 @@
+import { Frontier } from '../core/compact-range.ts';
+import type { HashFunction } from '../core/digest.ts';
+import type { PublicKey } from '../core/keys.ts';
+import { attachLine, type ChainEnd, chainNext, chainStart, leafOf } from './chain.ts';
+import type { Problem } from './check-list.ts';
+import { ClockFollower, type ClockJump } from './clock.ts';
+import { LedgerError } from './errors.ts';
+import { CLOCK_JUMP, LOG_RECOVERY, MAX_LINE_BYTES } from './format.ts';
+import type { Genesis } from './genesis.ts';
+import type { HistoryAudit } from './history-audit.ts';
+import type { Line } from './line.ts';
+import { verifyLineSignature } from './line-signature.ts';
+import { type Place, problemAt, type WalkedLine } from './place.ts';
+import type { TreeAudit } from './tree-audit.ts';
+
+export type AuditParts = {
+  readonly genesis: Genesis;
+  readonly hash: HashFunction;
+  /** Lines up to here are signed; beyond, a last unfinished one is no fault. */
+  readonly signedSize: number;
+  /** Sizes at which the root will be asked for. */
+  readonly sizes: readonly number[];
+  /** Who may sign lines. */
+  readonly signers: readonly PublicKey[];
+  readonly tree: TreeAudit;
+  readonly history: HistoryAudit;
+};
+
+/**
+ * One pass over the lines of a log in flat memory, gathering what every check needs. Pure: lines come in, findings
+ * stay here.
+ */
+export class Audit {
+  readonly #parts: AuditParts;
+  readonly #frontier: Frontier;
+  readonly #clock = new ClockFollower();
+  readonly #sizes: ReadonlySet<number>;
+  readonly #roots = new Map<number, Uint8Array>();
+  #end: ChainEnd;
+  lines: Problem | undefined;
+  signature: Problem | undefined;
+  clock: Problem | undefined;
+  /** Bytes of a last line that is being written, or was when a crash came. */
+  unfinished = 0;
+  signed = 0;
+  jumps = 0;
+  recoveries = 0;
+
+  constructor(parts: AuditParts) {
+    this.#parts = parts;
+    this.#frontier = Frontier.empty(parts.hash);
+    this.#end = chainStart(parts.genesis);
+    this.#sizes = new Set(parts.sizes);
+    this.#noteRoot();
+  }
+
+  /** Lines that hold, so far. */
+  get size(): number {
+    return this.#end.seq;
+  }
+
+  /** The root over the first `size` lines, for one of the sizes asked for. */
+  rootAt(size: number): Uint8Array | undefined {
+    return this.#roots.get(size);
+  }
+
+  /** @returns whether the next line can be looked at: after the first that doesn't hold, none can */
+  take({ bytes, place, flaw }: WalkedLine): boolean {
+    if (flaw !== undefined) {
+      this.#takeFlawed(bytes, place, flaw);
+      return false;
+    }
+    const line = this.#attach(bytes, place);
+    if (line === undefined) return false;
+    const leaf = leafOf(this.#parts.hash, bytes);
+    this.#parts.tree.take(this.#frontier.append(leaf));
+    this.#end = chainNext(this.#end, this.#parts.genesis, leaf);
+    this.#noteRoot();
+    this.#parts.history.take(this.#frontier);
+    this.#checkClock(line, place);
+    if (line.kid !== undefined) this.#checkSignature(line, place);
+    return true;
+  }
+
+  #attach(bytes: Uint8Array, place: Place): Line | undefined {
+    try {
+      return attachLine(this.#end, bytes);
+    } catch (cause) {
+      if (!(cause instanceof LedgerError)) throw cause;
+      this.lines = problemAt(place, cause.code, cause.message);
+      return undefined;
+    }
+  }
+
+  #takeFlawed(bytes: Uint8Array, place: Place, flaw: 'unfinished' | 'surplus'): void {
+    if (flaw === 'surplus') {
+      const reason = `the file has more than ${this.#parts.genesis.limits.rotate} lines`;
+      this.lines = problemAt(place, 'LINE_SURPLUS', reason);
+    } else if (bytes.length > MAX_LINE_BYTES) {
+      this.lines = problemAt(place, 'LINE_TOO_LONG', `over ${MAX_LINE_BYTES} bytes without a newline`);
+    } else if (place.seq < this.#parts.signedSize) {
+      this.lines = problemAt(place, 'LINES_MISSING', 'the line is cut short, though it was signed');
+    } else {
+      this.unfinished = bytes.length;
+    }
+  }
+
+  #noteRoot(): void {
+    if (this.#sizes.has(this.#frontier.size)) this.#roots.set(this.#frontier.size, this.#frontier.root());
+  }
+
+  #checkClock(line: Line, place: Place): void {
+    if (line.type === CLOCK_JUMP) this.jumps += 1;
+    if (line.type === LOG_RECOVERY) this.recoveries += 1;
+    const jump = this.#clock.next(line);
+    if (jump !== undefined) this.clock ??= problemAt(place, 'CLOCK_UNRECORDED', describeJump(jump));
+  }
+
+  #checkSignature(line: Line, place: Place): void {
+    this.signed += 1;
+    if (this.signature !== undefined) return;
+    const signer = this.#parts.signers.find(({ keyid }) => keyid === line.kid);
+    if (signer === undefined) {
+      this.signature = problemAt(place, 'SIGNER_UNKNOWN', `signed by an unknown key ${line.kid}`);
+    } else if (!verifyLineSignature(line, signer)) {
+      this.signature = problemAt(place, 'LINE_SIGNATURE', 'its signature is not valid');
+    }
+  }
+}
+
+function describeJump({ clock, from, to }: ClockJump): string {
+  return `${clock} goes back from ${from} to ${to} and no ${CLOCK_JUMP} entry says so`;
+}

@@ -1,0 +1,46 @@
+import { DaemonEyeError } from '../core/errors.ts';
+
+export type LedgerErrorCode =
+  // opening
+  | 'LEDGER_EXISTS'
+  | 'LEDGER_NOT_FOUND'
+  | 'GENESIS_MALFORMED'
+  | 'GENESIS_SIGNATURE'
+  | 'WRONG_KEY'
+  | 'TAMPERED'
+  | 'HASH_UNAVAILABLE'
+  // writing
+  | 'LEDGER_STOPPED'
+  | 'LEDGER_CLOSED'
+  // lines
+  | 'LINE_MALFORMED'
+  | 'LINE_TOO_LONG'
+  | 'LINE_SEQUENCE'
+  | 'LINE_CHAIN'
+  | 'LINE_SIGNATURE'
+  | 'SIGNER_UNKNOWN'
+  // verifying
+  | 'KEY_NOT_GIVEN'
+  | 'HEAD_FORK'
+  | 'LINES_MISSING'
+  | 'LINE_SURPLUS'
+  | 'FILE_SURPLUS'
+  | 'FILE_UNREADABLE'
+  | 'ROOT_MISMATCH'
+  | 'TREE_MISMATCH'
+  | 'HISTORY_MISSING'
+  | 'HISTORY_MALFORMED'
+  | 'HISTORY_ORDER'
+  | 'HISTORY_AHEAD'
+  | 'HISTORY_MISMATCH'
+  | 'CLOCK_UNRECORDED'
+  | 'ANCHOR_ORIGIN'
+  | 'ANCHOR_AHEAD'
+  | 'ANCHOR_MISMATCH'
+  // reading
+  | 'NO_SUCH_ENTRY'
+  | 'NO_CHECKPOINT'
+  | 'TREE_DAMAGED';
+
+/** Anything a ledger refuses. What the file system refuses is a DurableError. */
+export class LedgerError extends DaemonEyeError<LedgerErrorCode> {}

@@ -1,0 +1,58 @@
+/** Every magic value of the log format (docs/formats.md, "Log"). */
+
+export const GENESIS_PAYLOAD_TYPE = 'application/vnd.daemoneye.genesis+json';
+export const GENESIS_VERSION = 1;
+export const LINE_VERSION = 1;
+
+/** Bytes of a line, without its newline. */
+export const MAX_LINE_BYTES = 65_535;
+/** Lines in one entries file. */
+export const ROTATE_LINES = 65_536;
+/** The random `n` of a line: a withheld line can't be guessed from its hash. */
+export const NONCE_BYTES = 16;
+
+export const GENESIS_FILE = 'genesis.json';
+export const LOCK_FILE = 'lock';
+export const ENTRIES_DIRECTORY = 'entries';
+export const TREE_DIRECTORY = 'tree';
+export const CHECKPOINTS_DIRECTORY = 'checkpoints';
+export const QUARANTINE_DIRECTORY = 'quarantine';
+export const HEAD_SLOTS = ['a', 'b'] as const;
+export type HeadSlot = (typeof HEAD_SLOTS)[number];
+export const HISTORY_FILE = 'history.ndjson';
+
+/** When the head is also kept in the history: after so many entries, or so much time, whichever comes first. */
+export const HISTORY_ENTRIES = 1024;
+export const HISTORY_SECONDS = 3600;
+/** A history line holds a note, whose limit it shares, with JSON's escapes. */
+export const MAX_HISTORY_LINE_BYTES = 512 * 1024;
+
+/** Entry types that the ledger itself writes. */
+export const CLOCK_JUMP = 'clock.jump';
+export const LOG_RECOVERY = 'log.recovery';
+
+const SEQ_DIGITS = 12;
+const ENTRIES_NAME = /^([0-9]{12})\.ndjson$/;
+
+/** The entries file whose first line has this seq. */
+export function entriesFileName(firstSeq: number): string {
+  return `${String(firstSeq).padStart(SEQ_DIGITS, '0')}.ndjson`;
+}
+
+/** The first seq that a file name in entries/ promises, or undefined for any other name. */
+export function parseEntriesFileName(name: string): number | undefined {
+  const digits = ENTRIES_NAME.exec(name)?.[1];
+  return digits === undefined ? undefined : Number(digits);
+}
+
+/** `<seq>-<16 hex digits of its SHA-256>.torn`: bytes that stood where the line `seq` should begin. */
+export function quarantineFileName(seq: number, sha256Hex: string): string {
+  return `${String(seq).padStart(SEQ_DIGITS, '0')}-${sha256Hex.slice(0, 16)}.torn`;
+}
+
+const QUARANTINE_NAME = /^([0-9]{12})-[0-9a-f]{16}\.torn$/;
+
+export function parseQuarantineFileName(name: string): number | undefined {
+  const digits = QUARANTINE_NAME.exec(name)?.[1];
+  return digits === undefined ? undefined : Number(digits);
+}

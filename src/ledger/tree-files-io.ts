@@ -1,0 +1,148 @@
+import { closeSync, existsSync, fstatSync } from 'node:fs';
+import { join } from 'node:path';
+import { concatBytes } from '../core/bytes.ts';
+import { type CompleteSubtree, HASH_BYTES } from '../core/merkle.ts';
+import { DurableError, durableErrorFrom } from '../durable/errors.ts';
+import { TREE_DIRECTORY } from './format.ts';
+import type { LedgerFile, OpenLedgerFile } from './ledger-file-io.ts';
+import { openPlainFile, readFully } from './scan-io.ts';
+
+/** Reading one hash at a time suits proofs; reading ahead suits a pass along the log. */
+export const PROOF_READ_AHEAD = HASH_BYTES;
+export const PASS_READ_AHEAD = 64 * 1024;
+
+/** Of a tree of 2^53 leaves. */
+const MAX_LEVEL = 53;
+
+export function treeFile(directory: string, level: number): string {
+  return join(directory, TREE_DIRECTORY, String(level));
+}
+
+type LevelFile = { readonly fd: number; buffer: Uint8Array; position: number };
+
+/**
+ * The stored hashes of a log's tree: in `tree/<level>`, 32 bytes for each complete subtree of 2^level leaves. They can
+ * all be derived from the lines, are synced late, and are believed by nobody: who reads one checks what comes of it.
+ */
+export class StoredTree implements Disposable {
+  readonly #directory: string;
+  readonly #readAhead: number;
+  readonly #levels = new Map<number, LevelFile | undefined>();
+
+  constructor(directory: string, readAhead: number) {
+    this.#directory = directory;
+    this.#readAhead = readAhead;
+  }
+
+  /**
+   * The stored hash, or undefined where none is stored. A crash can leave zeros where a hash should be; no hash is
+   * zero, so that counts as none.
+   * @throws DurableError
+   */
+  at(level: number, index: number): Uint8Array | undefined {
+    const file = this.#file(level);
+    if (file === undefined) return undefined;
+    const position = index * HASH_BYTES;
+    if (position < file.position || position + HASH_BYTES > file.position + file.buffer.length) {
+      this.#fill(file, level, position);
+    }
+    const from = position - file.position;
+    const hash = file.buffer.slice(from, from + HASH_BYTES);
+    return hash.length < HASH_BYTES || (hash[0] === 0 && hash.every((byte) => byte === 0)) ? undefined : hash;
+  }
+
+  /** How many hashes the level's file has room for; a torn one counts. */
+  count(level: number): number {
+    const file = this.#file(level);
+    return file === undefined ? 0 : Math.ceil(fstatSync(file.fd).size / HASH_BYTES);
+  }
+
+  #file(level: number): LevelFile | undefined {
+    if (!this.#levels.has(level)) this.#levels.set(level, this.#open(level));
+    return this.#levels.get(level);
+  }
+
+  #open(level: number): LevelFile | undefined {
+    try {
+      const fd = openPlainFile(treeFile(this.#directory, level));
+      return { fd, buffer: new Uint8Array(), position: 0 };
+    } catch (cause) {
+      if (cause instanceof DurableError && cause.code === 'NOT_FOUND') return undefined;
+      throw cause;
+    }
+  }
+
+  #fill(file: LevelFile, level: number, position: number): void {
+    try {
+      const buffer = new Uint8Array(this.#readAhead);
+      file.buffer = buffer.subarray(0, readFully(file.fd, buffer, position));
+      file.position = position;
+    } catch (cause) {
+      throw durableErrorFrom(cause, 'read', treeFile(this.#directory, level));
+    }
+  }
+
+  [Symbol.dispose](): void {
+    for (const file of this.#levels.values()) if (file !== undefined) closeSync(file.fd);
+    this.#levels.clear();
+  }
+}
+
+type PendingLevel = { readonly from: number; readonly hashes: Uint8Array[] };
+
+/** Appends hashes to the level files: gathered, written together, synced late. */
+export class TreeWriter {
+  readonly #directory: string;
+  readonly #openFile: OpenLedgerFile;
+  readonly #files = new Map<number, LedgerFile>();
+  readonly #pending = new Map<number, PendingLevel>();
+
+  constructor(directory: string, openFile: OpenLedgerFile) {
+    this.#directory = directory;
+    this.#openFile = openFile;
+  }
+
+  /** Gathers hashes; on each level they must come in order, without gaps. */
+  put(subtrees: readonly CompleteSubtree[]): void {
+    for (const { level, index, hash } of subtrees) {
+      const pending = this.#pending.get(level);
+      if (pending === undefined) this.#pending.set(level, { from: index, hashes: [hash] });
+      else pending.hashes.push(hash);
+    }
+  }
+
+  /** Writes what was gathered. What could not be written stays gathered. @throws whatever the file layer throws */
+  async flush(): Promise<void> {
+    for (const [level, { from, hashes }] of this.#pending) {
+      const file = await this.#file(level);
+      await file.write(concatBytes(...hashes), from * HASH_BYTES);
+      this.#pending.delete(level);
+    }
+  }
+
+  /** Cuts every level to what a log of `size` lines has. */
+  async cut(size: number): Promise<void> {
+    for (let level = 0; level <= MAX_LEVEL; level += 1) {
+      if (!existsSync(treeFile(this.#directory, level))) continue;
+      const file = await this.#file(level);
+      await file.truncate(Math.floor(size / 2 ** level) * HASH_BYTES);
+    }
+  }
+
+  async sync(): Promise<void> {
+    for (const file of this.#files.values()) await file.sync();
+  }
+
+  async close(): Promise<void> {
+    for (const file of this.#files.values()) await file.close();
+    this.#files.clear();
+  }
+
+  async #file(level: number): Promise<LedgerFile> {
+    const known = this.#files.get(level);
+    if (known !== undefined) return known;
+    const file = await this.#openFile(treeFile(this.#directory, level));
+    this.#files.set(level, file);
+    return file;
+  }
+}

@@ -1,0 +1,168 @@
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Checkpoint } from '../core/checkpoint.ts';
+import { type Report, verdictOf } from '../core/checks.ts';
+import { isSameKey, type PublicKey } from '../core/keys.ts';
+import { escapeForTerminal } from '../core/terminal-text.ts';
+import { DurableError } from '../durable/errors.ts';
+import { Audit } from './audit.ts';
+import { type Audited, judgeAudit } from './audit-checks.ts';
+import { CheckList, type Outcome } from './check-list.ts';
+import { LedgerError } from './errors.ts';
+import {
+  CHECKPOINTS_DIRECTORY,
+  ENTRIES_DIRECTORY,
+  entriesFileName,
+  HISTORY_FILE,
+  MAX_HISTORY_LINE_BYTES,
+} from './format.ts';
+import type { Genesis } from './genesis.ts';
+import { createHashFunction } from './hashing.ts';
+import type { Heads } from './heads.ts';
+import { HistoryAudit } from './history-audit.ts';
+import { assertLedger, readGenesis, readHeads } from './open-io.ts';
+import { breathe, type EntriesListing, listEntries, scanLines } from './scan-io.ts';
+import { TreeAudit } from './tree-audit.ts';
+import { PASS_READ_AHEAD, StoredTree } from './tree-files-io.ts';
+import { walkEntries } from './walk-io.ts';
+
+export type VerifyLedgerOptions = {
+  /**
+   * The log's key as known from outside the log: an enrolment, or this host's own key file. Without it the report
+   * refuses, because a key that is only found beside what it signed says nothing about who wrote it.
+   */
+  readonly key?: PublicKey;
+  /** Other keys that may have signed lines; the log's own may always. */
+  readonly signers?: readonly PublicKey[];
+  /** Checkpoints of this log known from elsewhere, already verified. */
+  readonly anchors?: readonly Checkpoint[];
+};
+
+/**
+ * Checks a whole log, reading only, in one pass and flat memory. A writer may be at work meanwhile: what it appends
+ * after the start doesn't matter. The checks, in order: `genesis`, `head`, `lines`, `tree`, `history`, `signatures`,
+ * `clock`, `anchors`. What passes was written by the key, in this order, and not changed since; that nothing was cut
+ * off the end is known only up to the newest anchor.
+ * @throws LedgerError LEDGER_NOT_FOUND (a wrong path is no verdict) or HASH_UNAVAILABLE
+ */
+export async function verifyLedger(directory: string, options: VerifyLedgerOptions = {}): Promise<Report> {
+  assertLedger(directory);
+  const list = new CheckList();
+  let genesis: Genesis | undefined;
+  list.run('genesis', directory, () => {
+    genesis = readGenesis(directory);
+    return checkKey(genesis, options.key);
+  });
+  // Without the key from outside, the rest is still worth knowing: whether the log agrees with itself.
+  const usable =
+    options.key === undefined || list.checks.every(({ status }) => status === 'pass') ? genesis : undefined;
+  const historyEnd = historySize(directory);
+  const heads = list.run('head', usable, (known) => checkHead(directory, known));
+  const start = usable === undefined || heads === undefined ? undefined : { genesis: usable, heads };
+  const audited = start === undefined ? undefined : await audit(directory, start, options, historyEnd);
+  judgeAudit(list, audited);
+  return report(list, genesis, audited, directory);
+}
+
+function checkKey(genesis: Genesis, key: PublicKey | undefined): Outcome<true> {
+  const { host, origin, createdAt } = genesis;
+  const what = `the log ${escapeForTerminal(origin)} of host ${escapeForTerminal(host)}, created ${createdAt}`;
+  if (key === undefined) {
+    const reason = `${what}, names its own key; that proves nothing about who wrote it: give the key you expect`;
+    throw new LedgerError('KEY_NOT_GIVEN', reason, { fault: 'untrusted' });
+  }
+  if (!isSameKey(key, genesis.key)) {
+    throw new LedgerError('WRONG_KEY', `${what}, is of another key than the one expected`, { fault: 'untrusted' });
+  }
+  return { value: true, reason: `${what}, of the expected key` };
+}
+
+function checkHead(directory: string, genesis: Genesis): Outcome<Heads> {
+  const heads = readHeads(directory, genesis, genesis.key);
+  if ('problem' in heads) throw heads.problem;
+  const { size } = heads.newest.checkpoint;
+  const [slot] = heads.damaged;
+  const torn = slot === undefined ? '' : `; the other slot, head.${slot}, is damaged, as a crash can leave it`;
+  const detail = { size, ...(slot === undefined ? {} : { damagedSlot: slot }) };
+  return { value: heads, reason: `signed by the log's key over ${size} lines${torn}`, detail };
+}
+
+function report(
+  list: CheckList,
+  genesis: Genesis | undefined,
+  audited: Audited | undefined,
+  directory: string,
+): Report {
+  const { checks } = list;
+  const verdict = verdictOf(checks);
+  const known = genesis === undefined ? {} : { digest: genesis.digest };
+  const detail = audited === undefined ? {} : { detail: { lines: audited.audit.size, hash: audited.genesis.hash } };
+  return {
+    verdict,
+    subject: { type: 'ledger', name: genesis?.origin ?? directory, ...known, ...detail },
+    checks,
+    freshness: {
+      status: 'unknown',
+      reason: 'only a checkpoint known elsewhere shows that nothing was cut off the end',
+    },
+    signers: verdict === 'trusted' && genesis !== undefined ? [{ keyid: genesis.key.keyid, role: 'log' }] : [],
+  };
+}
+
+type Start = { readonly genesis: Genesis; readonly heads: Heads };
+
+async function audit(
+  directory: string,
+  { genesis, heads }: Start,
+  { signers = [], anchors = [] }: VerifyLedgerOptions,
+  historyEnd: number | undefined,
+): Promise<Audited> {
+  using stored = new StoredTree(directory, PASS_READ_AHEAD);
+  const tree = new TreeAudit((level, index) => stored.at(level, index));
+  const signedSize = heads.newest.checkpoint.size;
+  const history = new HistoryAudit(historyLines(directory, historyEnd), genesis, genesis.key, signedSize);
+  const sizes = [signedSize, heads.older?.checkpoint.size ?? 0, ...anchors.map(({ size }) => size)];
+  const known = [genesis.key, ...signers];
+  const hash = await createHashFunction(genesis.hash);
+  const pass = new Audit({ genesis, hash, signedSize, sizes, signers: known, tree, history });
+  const surplus = await walk(directory, genesis, pass);
+  return { genesis, heads, audit: pass, tree, history, surplus, anchors };
+}
+
+/** @returns the names in entries/ that the walk did not come to */
+async function walk(directory: string, genesis: Genesis, pass: Audit): Promise<string[]> {
+  try {
+    const listing = listEntries(directory);
+    const { rotate } = genesis.limits;
+    walking: for (const batch of walkEntries(directory, rotate, listing)) {
+      for (const line of batch) if (!pass.take(line)) break walking;
+      await breathe();
+    }
+    return surplusNames(listing, pass.size, rotate);
+  } catch (cause) {
+    if (!(cause instanceof DurableError)) throw cause;
+    pass.lines ??= { code: 'FILE_UNREADABLE', reason: cause.message };
+    return [];
+  }
+}
+
+/** A file may begin at most where the next line goes. */
+function surplusNames({ firstSeqs, strangers }: EntriesListing, size: number, rotate: number): string[] {
+  const beyond = firstSeqs.filter((firstSeq) => firstSeq > size || firstSeq % rotate !== 0).map(entriesFileName);
+  return [...beyond, ...strangers].map((name) => `${ENTRIES_DIRECTORY}/${name}`);
+}
+
+/** How long the history is before anything else is read, so that what is added meanwhile stays out. */
+function historySize(directory: string): number | undefined {
+  return statSync(join(directory, CHECKPOINTS_DIRECTORY, HISTORY_FILE), { throwIfNoEntry: false })?.size;
+}
+
+function* historyLines(directory: string, end: number | undefined): Generator<Uint8Array, void, undefined> {
+  if (end === undefined) throw new LedgerError('HISTORY_MISSING', `there is no ${HISTORY_FILE}`, { fault: 'tampered' });
+  for (const lines of scanLines(join(directory, CHECKPOINTS_DIRECTORY, HISTORY_FILE), MAX_HISTORY_LINE_BYTES)) {
+    for (const { bytes, offset, ended } of lines) {
+      if (!ended || offset + bytes.length >= end) return;
+      yield bytes;
+    }
+  }
+}

@@ -1,0 +1,150 @@
+import { join } from 'node:path';
+import type { Checkpoint } from '../core/checkpoint.ts';
+import { isSameKey, type PrivateKey } from '../core/keys.ts';
+import { escapeForTerminal } from '../core/terminal-text.ts';
+import { acquireLock } from '../durable/lock-io.ts';
+import { type Appended, Committer } from './committer-io.ts';
+import { Composer, hostActor, type NewEntry, type Surroundings } from './composer.ts';
+import { EntriesWriter } from './entries-writer-io.ts';
+import { LedgerError } from './errors.ts';
+import { HISTORY_ENTRIES, HISTORY_SECONDS, LOCK_FILE, LOG_RECOVERY } from './format.ts';
+import type { Genesis } from './genesis.ts';
+import { createHashFunction } from './hashing.ts';
+import type { Heads, SignedHead } from './heads.ts';
+import { HeadsWriter, type HistoryPace, HistoryWriter } from './heads-writer-io.ts';
+import { type OpenLedgerFile, openLedgerFile } from './ledger-file-io.ts';
+import { readGenesis, requireHeads } from './open-io.ts';
+import { recoverLedger } from './recovery-io.ts';
+import type { Scan } from './recovery-scan-io.ts';
+import { TreeWriter } from './tree-files-io.ts';
+
+export type WriterOptions = Surroundings & {
+  readonly directory: string;
+  /** The log's own key, as in its genesis. */
+  readonly key: PrivateKey;
+  /** Checkpoints of this log known from elsewhere, already verified: what they cover must still be there. */
+  readonly anchors?: readonly Checkpoint[];
+  /** When heads also go to the history; default every 1,024 entries or 3,600 seconds. */
+  readonly history?: HistoryPace;
+  /** How files are written; replaced only to make disks fail in tests. */
+  readonly openFile?: OpenLedgerFile;
+};
+
+export type LedgerWriter = AsyncDisposable & {
+  readonly genesis: Genesis;
+  /** Entries that are durable. */
+  readonly size: number;
+  /**
+   * Appends an entry; resolves when it is durable. Entries get their order from the order of calls; those that wait
+   * together share one fdatasync.
+   * @throws LedgerError LINE_MALFORMED or LINE_TOO_LONG (about the entry; nothing is written), LEDGER_STOPPED (the disk
+   *   failed: open the log anew), LEDGER_CLOSED; DurableError NO_SPACE and others (not written: try again later)
+   */
+  append(entry: NewEntry): Promise<Appended>;
+  /**
+   * A signed head that covers every entry acknowledged before the call.
+   * @throws LedgerError LEDGER_STOPPED or LEDGER_CLOSED
+   */
+  head(): Promise<SignedHead>;
+  /** Finishes what was appended and lets go of the lock. Closing twice is fine. */
+  close(): Promise<void>;
+};
+
+/**
+ * Opens a log for appending: takes its lock, checks it against its signed head, and recovers from a crash, which it
+ * records in a `log.recovery` entry.
+ * @throws LedgerError LEDGER_NOT_FOUND, GENESIS_MALFORMED, GENESIS_SIGNATURE, WRONG_KEY, TAMPERED or HASH_UNAVAILABLE;
+ *   DurableError LOCKED if another writer has it, and others
+ */
+export async function openLedgerWriter(options: WriterOptions): Promise<LedgerWriter> {
+  const { directory, key, openFile = openLedgerFile } = options;
+  const genesis = readGenesis(directory);
+  assertKey(genesis, options);
+  const hash = await createHashFunction(genesis.hash);
+  await using opened = new AsyncDisposableStack();
+  opened.use(acquireLock(join(directory, LOCK_FILE)));
+  const heads = requireHeads(directory, genesis, key.publicKey);
+  const scanOptions = { directory, genesis, hash, heads, anchors: options.anchors ?? [] };
+  const { scan, record } = await recoverLedger(scanOptions, openFile);
+  const { end, last, frontier } = scan;
+  const composer = new Composer(genesis, hash, options, { end, last });
+  const files = await openFiles(options, openFile, scan, heads, opened);
+  const { clock } = options;
+  const committer = new Committer({ genesis, key, clock, composer, frontier, head: heads.newest, directory, ...files });
+  if (record !== undefined) {
+    await committer.append({ type: LOG_RECOVERY, actor: hostActor(genesis), data: record });
+    await committer.head();
+  }
+  return new Writer(genesis, committer, opened.move());
+}
+
+function assertKey(genesis: Genesis, { directory, key }: WriterOptions): void {
+  if (isSameKey(genesis.key, key.publicKey)) return;
+  const where = escapeForTerminal(directory);
+  throw new LedgerError('WRONG_KEY', `the log in ${where} has another key; give the one that its genesis names`, {
+    fault: 'refused',
+  });
+}
+
+async function openFiles(
+  { directory, history, clock }: WriterOptions,
+  openFile: OpenLedgerFile,
+  { tail }: Scan,
+  { newest }: Heads,
+  opened: AsyncDisposableStack,
+) {
+  const pace = history ?? { entries: HISTORY_ENTRIES, seconds: HISTORY_SECONDS };
+  const entries = opened.adopt(new EntriesWriter(directory, openFile), (writer) => writer.close());
+  await entries.resume(tail.firstSeq, tail.offset);
+  const tree = opened.adopt(new TreeWriter(directory, openFile), (writer) => writer.close());
+  const heads = opened.adopt(await HeadsWriter.open(directory, newest.slot, openFile), (writer) => writer.close());
+  const kept = opened.adopt(await HistoryWriter.open(directory, openFile, pace, clock.mono()), (writer) =>
+    writer.close(),
+  );
+  return { entries, tree, heads, history: kept };
+}
+
+class Writer implements LedgerWriter {
+  readonly genesis: Genesis;
+  readonly #committer: Committer;
+  readonly #opened: AsyncDisposableStack;
+  #closing: Promise<void> | undefined;
+
+  constructor(genesis: Genesis, committer: Committer, opened: AsyncDisposableStack) {
+    this.genesis = genesis;
+    this.#committer = committer;
+    this.#opened = opened;
+  }
+
+  get size(): number {
+    return this.#committer.size;
+  }
+
+  async append(entry: NewEntry): Promise<Appended> {
+    this.#assertOpen();
+    return await this.#committer.append(entry);
+  }
+
+  async head(): Promise<SignedHead> {
+    this.#assertOpen();
+    return await this.#committer.head();
+  }
+
+  async close(): Promise<void> {
+    this.#closing ??= this.#finish();
+    await this.#closing;
+  }
+
+  async #finish(): Promise<void> {
+    await this.#committer.settled();
+    await this.#opened.disposeAsync();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  #assertOpen(): void {
+    if (this.#closing !== undefined) throw new LedgerError('LEDGER_CLOSED', 'this log was closed; open it anew');
+  }
+}

@@ -1,0 +1,85 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { expect, it, onTestFinished } from 'vitest';
+import { formatDigest, HASHES } from '../../src/core/digest.ts';
+import { leafHash } from '../../src/core/merkle.ts';
+import { verifyEntryProof } from '../../src/ledger/entry-proof.ts';
+import { openLedgerReader } from '../../src/ledger/reader-io.ts';
+import { systemSurroundings } from '../../src/ledger/surroundings-io.ts';
+import { runs } from '../support/slow.ts';
+import { expectTrusted, logKey, open, origin, testLedger } from './ledger-support.ts';
+
+function spawnWriter(directory: string) {
+  const script = join(import.meta.dirname, 'writer-child.ts');
+  const child = spawn(process.execPath, [script, directory], { stdio: ['ignore', 'pipe', 'inherit'] });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  return child;
+}
+
+/** Runs a writer under load and kills it the hard way after some acknowledgements. @returns those, leaf by seq */
+async function killWriter(directory: string, afterAcks: number): Promise<Map<number, string>> {
+  const child = spawnWriter(directory);
+  const acknowledged = new Map<number, string>();
+  for await (const line of createInterface({ input: child.stdout })) {
+    const [seq, leaf, ...rest] = line.split(' ');
+    // The kill can cut the last line that was printed.
+    if (rest.length === 0 && leaf?.length === 'blake3:'.length + 64) acknowledged.set(Number(seq), leaf);
+    if (acknowledged.size === afterAcks) child.kill('SIGKILL');
+  }
+  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+  expect(child.signalCode).toBe('SIGKILL');
+  return acknowledged;
+}
+
+it('a writer killed under load loses nothing that it acknowledged', { timeout: runs(120_000, 3_600_000) }, async () => {
+  const { directory } = await testLedger({ rotate: 64 });
+  const acknowledged = new Map<number, string>();
+  for (let round = 0; round < runs(5, 200); round += 1) {
+    const acks = await killWriter(directory, 1 + ((round * 53) % 150));
+    for (const [seq, leaf] of acks) acknowledged.set(seq, leaf);
+    // The lock went with the process; opening recovers.
+    const writer = await open(directory, systemSurroundings());
+    expect(writer.size).toBeGreaterThan(Math.max(...acknowledged.keys()));
+    await writer.close();
+    using reader = await openLedgerReader(directory);
+    for (const [seq, leaf] of acks) {
+      expect(formatDigest('blake3', leafHash(HASHES.blake3, await reader.line(seq)))).toBe(leaf);
+    }
+  }
+  expect(acknowledged.size).toBeGreaterThan(100);
+  await expectTrusted(directory);
+  using reader = await openLedgerReader(directory);
+  for (const [seq, leaf] of acknowledged) {
+    expect(formatDigest('blake3', leafHash(HASHES.blake3, await reader.line(seq)))).toBe(leaf);
+  }
+});
+
+it('verifying and reading beside a busy writer raises no false alarm', {
+  timeout: runs(120_000, 3_600_000),
+}, async () => {
+  const { directory } = await testLedger({ rotate: 64 });
+  const child = spawnWriter(directory);
+  await once(child.stdout, 'data');
+  child.stdout.resume();
+  const sizes = new Set<unknown>();
+  for (let round = 0; round < runs(10, 50) || sizes.size < 5; round += 1) {
+    sizes.add((await expectTrusted(directory)).subject.detail?.['lines']);
+    using reader = await openLedgerReader(directory);
+    // The first entry can be acknowledged and not signed yet.
+    if (reader.size === 0) continue;
+    const seq = (round * 7919) % reader.size;
+    const claim = {
+      proof: await reader.proveInclusion(seq),
+      line: await reader.line(seq),
+      key: logKey.publicKey,
+      origin,
+    };
+    expect(verifyEntryProof({ ...claim, hash: 'blake3' }).verdict).toBe('trusted');
+    await reader.proveConsistency(seq + 1, reader.size);
+  }
+  expect([child.exitCode, child.signalCode]).toEqual([null, null]);
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+});
