@@ -1,0 +1,45 @@
+import type { FileHandle } from 'node:fs/promises';
+
+/** Large enough that the cost of a call vanishes, small enough that two of them are nothing. */
+export const READ_BYTES = 1024 * 1024;
+
+/**
+ * The bytes of an open file from its start to its end, each read once. One piece is read ahead while the consumer
+ * works (hashing and the disk overlap), so a piece is valid only until the next is asked for.
+ * @param size what the file is expected to have; only buffers depend on it
+ */
+export async function* readChunks(handle: FileHandle, size = Number.POSITIVE_INFINITY): AsyncGenerator<Uint8Array> {
+  // One byte more than expected, so that a growing file shows at once.
+  const length = Math.min(READ_BYTES, size + 1);
+  let current = freshBytes(length);
+  let spare = length < READ_BYTES ? current : freshBytes(length);
+  let position = 0;
+  let pending = readAt(handle, current, position);
+  try {
+    for (;;) {
+      const bytesRead = await pending;
+      if (bytesRead === 0) return;
+      position += bytesRead;
+      const piece = current.subarray(0, bytesRead);
+      if (spare === current) spare = freshBytes(length);
+      [current, spare] = [spare, current];
+      pending = readAt(handle, current, position);
+      yield piece;
+    }
+  } finally {
+    // Whoever closes the handle next must not do so under a running read.
+    await pending.catch(() => 0);
+  }
+}
+
+/** Not zeroed, and not a Buffer, whose `slice` would be a view where a copy is meant. */
+function freshBytes(length: number): Uint8Array {
+  return new Uint8Array(Buffer.allocUnsafeSlow(length).buffer);
+}
+
+function readAt(handle: FileHandle, buffer: Uint8Array, position: number): Promise<number> {
+  const reading = handle.read(buffer, 0, buffer.length, position).then(({ bytesRead }) => bytesRead);
+  // Awaited a turn later; until then a failure is not unhandled.
+  reading.catch(() => 0);
+  return reading;
+}
