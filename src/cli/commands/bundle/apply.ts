@@ -1,0 +1,67 @@
+import { basename } from 'node:path';
+import { Command, Option } from 'clipanion';
+import { RELEASE } from '../../../core/release.ts';
+import { type ApplyOutcome, applyBundle } from '../../../install/apply-io.ts';
+import { DaemonCommand } from '../../command.ts';
+import { contentCheck } from '../../content-check-io.ts';
+import { EXIT, type ExitCode } from '../../exit-codes.ts';
+import { openInstallHere } from '../../install-here-io.ts';
+import { confirm } from '../../prompt-io.ts';
+import { renderPlan } from '../../render/plan.ts';
+import { renderReport } from '../../render/report.ts';
+
+export class BundleApply extends DaemonCommand {
+  static override paths = [['bundle', 'apply']];
+  static override usage = Command.Usage({
+    description: 'Verify a bundle and make it the active one of its channel; shows what changes and asks.',
+    details:
+      'Old or new, never a mixture, whenever the power goes. The log records what was applied, and what was refused.',
+    examples: [
+      ['From a stick', '$0 bundle apply /media/usb/linux-2.bundle.tar'],
+      ['Only look', '$0 bundle apply /media/usb/linux-2.bundle.tar --dry-run'],
+    ],
+  });
+
+  bundle = Option.String({ name: 'BUNDLE' });
+  dryRun = Option.Boolean('--dry-run', false, { description: 'verify and show what would change; change nothing' });
+  yes = Option.Boolean('--yes', false, { description: 'do not ask' });
+  acceptGap = Option.Boolean('--accept-gap', false, { description: 'accept that many bundles were skipped' });
+  requireFresh = Option.Boolean('--require-fresh', false, { description: 'refuse what is not provably fresh' });
+
+  async run(): Promise<ExitCode> {
+    await using install = await openInstallHere(this.dataDirectory);
+    const outcome = await applyBundle(install, this.bundle, basename(this.bundle), {
+      toolVersion: RELEASE.version,
+      content: contentCheck,
+      acceptGap: this.acceptGap,
+      requireFresh: this.requireFresh,
+      dryRun: this.dryRun,
+      signal: this.signal,
+      confirm: async (plan) => {
+        if (!this.yes) this.note(renderPlan(plan));
+        await confirm(this.context, 'Apply it?', this.yes);
+        return true;
+      },
+    });
+    this.result(outcome, this.#text(outcome));
+    return outcome.status === 'refused' ? EXIT.untrusted : EXIT.done;
+  }
+
+  #text(outcome: ApplyOutcome): string {
+    const report = renderReport(outcome.report, this.style);
+    switch (outcome.status) {
+      case 'refused':
+        return `${report}\n\nNothing was changed.`;
+      case 'unchanged':
+        return `${report}\n\nIt is the active bundle already; nothing was changed.`;
+      case 'dry-run':
+      case 'declined':
+        return `${report}\n\n${renderPlan(outcome.plan)}\n\nNothing was changed.`;
+      case 'applied': {
+        const { channel, seq } = outcome.plan.statement;
+        const { entry, plan } = outcome;
+        return `${report}\n\n${renderPlan(plan)}\n\nactive: ${channel} seq ${seq}, logged as entry ${entry.seq}`;
+      }
+    }
+  }
+}

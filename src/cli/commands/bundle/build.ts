@@ -1,0 +1,93 @@
+import { rmSync } from 'node:fs';
+import { Command, Option } from 'clipanion';
+import { buildBundle } from '../../../bundle/build-io.ts';
+import { BUNDLE_KINDS, isBundleKind } from '../../../bundle/format.ts';
+import { inspectBundle } from '../../../bundle/inspect-io.ts';
+import { RELEASE } from '../../../core/release.ts';
+import { escapeForTerminal } from '../../../core/terminal-text.ts';
+import { count } from '../../../core/wording.ts';
+import { DaemonCommand } from '../../command.ts';
+import { checkBuiltContent } from '../../content-check-io.ts';
+import { CliError, usageError } from '../../errors.ts';
+import { EXIT, type ExitCode } from '../../exit-codes.ts';
+import { parseMoment } from '../../moment.ts';
+import { chainFiles, readChain } from '../../trust-workspace-io.ts';
+
+export class BundleBuild extends DaemonCommand {
+  static override paths = [['bundle', 'build']];
+  static override usage = Command.Usage({
+    description: 'Build an unsigned bundle from the files in SRC. The same inputs give the same bytes anywhere.',
+    details:
+      'Rules are compiled and their samples run first. A date in SOURCE_DATE_EPOCH or --issued-at makes it reproducible.',
+    examples: [
+      [
+        'The first of a channel',
+        '$0 bundle build rules --kind rules --channel rules/linux --root root --out linux-1.bundle',
+      ],
+      ['The next one', '$0 bundle build rules --kind rules --after linux-1.bundle --root root --out linux-2.bundle'],
+    ],
+  });
+
+  source = Option.String({ name: 'SRC' });
+  kind = Option.String('--kind', { required: true, description: `\`KIND\`: ${BUNDLE_KINDS.join(', ')}` });
+  out = Option.String('--out', { required: true, description: 'make the directory `DIR`' });
+  root = Option.String('--root', { required: true, description: 'carry the trust root chain in `DIR` (trust init)' });
+  channel = Option.String('--channel', { description: 'publish on `CHANNEL` (rules/linux-baseline)' });
+  after = Option.String('--after', { description: 'follow `BUNDLE`: its channel, the next seq' });
+  audience = Option.Array('--audience', [], { description: 'only for the enclave `NAME`; default: every enclave' });
+  issuedAt = Option.String('--issued-at', { description: 'date it `MOMENT` instead of now' });
+  expires = Option.String('--expires', { description: 'valid until `MOMENT` (2027-01-31, 90d)' });
+
+  async run(): Promise<ExitCode> {
+    if (!isBundleKind(this.kind)) throw usageError('USAGE_VALUE', `--kind is one of ${BUNDLE_KINDS.join(', ')}`);
+    const place = await this.#place();
+    const issuedAt = parseMoment(this.#date(), this.now, '--issued-at');
+    readChain(this.root);
+    const statement = {
+      kind: this.kind,
+      ...place,
+      audience: this.audience,
+      issuedAt,
+      ...(this.expires === undefined ? {} : { expires: parseMoment(this.expires, issuedAt, '--expires') }),
+      builder: { name: RELEASE.name, version: RELEASE.version },
+      requires: {},
+    };
+    const rootChain = chainFiles(this.root).map(({ bytes }) => bytes);
+    const built = await buildBundle({ source: this.source, out: this.out, rootChain, ...statement });
+    const content = await checkBuiltContent(this.out, { ...statement, ...built });
+    if (!content.ok) {
+      rmSync(this.out, { recursive: true, force: true });
+      throw new CliError('CONTENT_REFUSED', `nothing was built: ${content.reason}`);
+    }
+    const { channel, seq } = place;
+    this.result({ out: this.out, kind: this.kind, channel, seq, issuedAt, ...built }, this.#text(channel, seq, built));
+    this.note(`${content.reason}. Next: daemoneye bundle sign ${escapeForTerminal(this.out)} --key KEY`);
+    return EXIT.done;
+  }
+
+  async #place(): Promise<{ channel: string; seq: number; prev: `sha256:${string}` | `blake3:${string}` | null }> {
+    if (this.after !== undefined) {
+      const { statement, payload } = await inspectBundle(this.after);
+      if (this.channel !== undefined && this.channel !== statement.channel) {
+        throw usageError('USAGE_OPTION', `--after is on ${statement.channel}, --channel says ${this.channel}`);
+      }
+      return { channel: statement.channel, seq: statement.seq + 1, prev: payload };
+    }
+    if (this.channel === undefined) throw usageError('USAGE_OPTION', 'say where it belongs: --channel, or --after');
+    return { channel: this.channel, seq: 1, prev: null };
+  }
+
+  /** https://reproducible-builds.org/specs/source-date-epoch/ */
+  #date(): string {
+    const epoch = this.context.env['SOURCE_DATE_EPOCH'];
+    if (this.issuedAt !== undefined) return this.issuedAt;
+    return epoch !== undefined && /^[0-9]{1,11}$/.test(epoch) ? new Date(Number(epoch) * 1000).toISOString() : this.now;
+  }
+
+  #text(channel: string, seq: number, built: { statement: string; files: number; bytes: number }): string {
+    return [
+      `${escapeForTerminal(this.out)}: ${channel} seq ${seq}, ${count(built.files, 'file')}, ${built.bytes} bytes`,
+      `statement ${built.statement}`,
+    ].join('\n');
+  }
+}

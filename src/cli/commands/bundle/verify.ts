@@ -1,0 +1,66 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { Command, Option } from 'clipanion';
+import type { Report } from '../../../core/checks.ts';
+import { RELEASE } from '../../../core/release.ts';
+import { laterTime } from '../../../core/time.ts';
+import { trustOf } from '../../../install/apply-io.ts';
+import { readInstall } from '../../../install/install-io.ts';
+import { loadPinnedRoot } from '../../../install/root-store-io.ts';
+import { createStaging } from '../../../install/staging-io.ts';
+import { initialState } from '../../../install/state.ts';
+import { judgeBundle } from '../../../install/verify-io.ts';
+import type { BundleTrust } from '../../../verify/bundle-verification.ts';
+import { DaemonCommand } from '../../command.ts';
+import { contentCheck } from '../../content-check-io.ts';
+import { EXIT, type ExitCode } from '../../exit-codes.ts';
+import { parseMoment } from '../../moment.ts';
+import { renderReport } from '../../render/report.ts';
+import { readRoot } from '../trust/show.ts';
+
+export class BundleVerify extends DaemonCommand {
+  static override paths = [['bundle', 'verify']];
+  static override usage = Command.Usage({
+    description: 'Verify a bundle and print every check. Exit code 0 if it is trusted, 3 if not. Changes nothing.',
+    details:
+      'Against --trust ROOT, a file or directory you trust already; without it against the root pinned here and what ' +
+      'this enclave remembers of the channel.',
+    examples: [
+      ['Before it leaves the house', '$0 bundle verify linux-1.bundle.tar --trust root'],
+      ['In the enclave', '$0 bundle verify /media/usb/linux-1.bundle.tar'],
+    ],
+  });
+
+  bundle = Option.String({ name: 'BUNDLE' });
+  trust = Option.String('--trust', { description: 'judge by the trust root in `ROOT`' });
+  floor = Option.String('--floor', { description: 'it is at least `MOMENT` (2027-01-31)' });
+  requireFresh = Option.Boolean('--require-fresh', false, { description: 'refuse what is not provably fresh' });
+  acceptGap = Option.Boolean('--accept-gap', false, { description: 'accept that many bundles were skipped' });
+
+  async run(): Promise<ExitCode> {
+    const trust = await this.#trust();
+    const floor = this.floor === undefined ? trust.floor : parseMoment(this.floor, this.now, '--floor');
+    const report = await this.#judge({ ...trust, floor: laterTime(trust.floor, floor) });
+    this.result(report, renderReport(report, this.style));
+    return report.verdict === 'trusted' ? EXIT.done : EXIT.untrusted;
+  }
+
+  async #trust(): Promise<BundleTrust> {
+    const options = { toolVersion: RELEASE.version, acceptGap: this.acceptGap, requireFresh: this.requireFresh };
+    if (this.trust !== undefined) return trustOf(initialState(RELEASE.builtAt), readRoot(this.trust), options);
+    const { layout, state } = await readInstall(this.dataDirectory, RELEASE.builtAt);
+    return trustOf(state, loadPinnedRoot(layout, state), options);
+  }
+
+  async #judge(trust: BundleTrust): Promise<Report> {
+    const scratch = mkdtempSync(join(tmpdir(), 'daemoneye-verify-'));
+    try {
+      await using staging = createStaging(scratch, false);
+      const name = basename(this.bundle);
+      return (await judgeBundle(this.bundle, name, trust, staging, contentCheck, this.signal)).report;
+    } finally {
+      rmSync(scratch, { recursive: true, force: true });
+    }
+  }
+}

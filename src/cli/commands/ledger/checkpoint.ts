@@ -1,0 +1,27 @@
+import { Command, Option } from 'clipanion';
+import { decodeUtf8, encodeHex } from '../../../core/bytes.ts';
+import { openLedgerReader } from '../../../ledger/reader-io.ts';
+import { DaemonCommand } from '../../command.ts';
+import { EXIT, type ExitCode } from '../../exit-codes.ts';
+import { resolveLog } from '../../log-argument-io.ts';
+
+export class LedgerCheckpoint extends DaemonCommand {
+  static override paths = [['ledger', 'checkpoint']];
+  static override usage = Command.Usage({
+    description: 'Print the newest signed checkpoint of a log: carry it out, and nobody can rewrite what it covers.',
+    examples: [['Onto the stick that goes back', '$0 ledger checkpoint > /media/usb/plant-7.checkpoint']],
+  });
+
+  log = Option.String({ name: 'LOG', required: false });
+
+  async run(): Promise<ExitCode> {
+    const { directory } = resolveLog(this.dataDirectory, this.log, undefined);
+    using reader = await openLedgerReader(directory);
+    const { checkpoint, note } = reader.head;
+    const text = decodeUtf8(note);
+    const root = `${reader.genesis.hash}:${encodeHex(checkpoint.root)}`;
+    if (this.json) this.result({ origin: checkpoint.origin, size: checkpoint.size, root, note: text }, text);
+    else await this.context.output.stream(note);
+    return EXIT.done;
+  }
+}

@@ -1,0 +1,38 @@
+import { Command, Option } from 'clipanion';
+import { encodeHex } from '../../../core/bytes.ts';
+import { escapeForTerminal } from '../../../core/terminal-text.ts';
+import { openLedgerReader } from '../../../ledger/reader-io.ts';
+import { DaemonCommand } from '../../command.ts';
+import { EXIT, type ExitCode } from '../../exit-codes.ts';
+import { resolveLog } from '../../log-argument-io.ts';
+
+export class LedgerStatus extends DaemonCommand {
+  static override paths = [['ledger', 'status']];
+  static override usage = Command.Usage({
+    description: "Tell the size, head and key of a log; without LOG, of this host's install log.",
+    details: 'Reads the signed head only. Whether the lines are what was signed, ledger verify says.',
+    examples: [['The install log', '$0 ledger status']],
+  });
+
+  log = Option.String({ name: 'LOG', required: false });
+
+  async run(): Promise<ExitCode> {
+    const { directory } = resolveLog(this.dataDirectory, this.log, undefined);
+    using reader = await openLedgerReader(directory);
+    const { genesis, size } = reader;
+    const root = `${genesis.hash}:${encodeHex(reader.head.checkpoint.root)}`;
+    const { origin, hash, host, createdAt, key } = genesis;
+    this.result(
+      { directory, origin, host, hash, size, root, createdAt, keyid: key.keyid },
+      [
+        `log      ${escapeForTerminal(directory)}`,
+        `origin   ${escapeForTerminal(origin)}`,
+        `entries  ${size}`,
+        `root     ${root}`,
+        `key      ${key.keyid}`,
+        `since    ${createdAt}`,
+      ].join('\n'),
+    );
+    return EXIT.done;
+  }
+}

@@ -1,0 +1,32 @@
+import { Command, Option } from 'clipanion';
+import { escapeForTerminal } from '../../../core/terminal-text.ts';
+import { DaemonCommand } from '../../command.ts';
+import { EXIT, type ExitCode } from '../../exit-codes.ts';
+import { finishDraft, readChain } from '../../trust-workspace-io.ts';
+
+export class TrustFinish extends DaemonCommand {
+  static override paths = [['trust', 'finish']];
+  static override usage = Command.Usage({
+    description: 'Gather the signatures, also from copies, and make the next version; refuses below the threshold.',
+    details: 'A version after the first needs the root threshold of the version before it as well as its own.',
+    examples: [
+      ['Everybody signed here', '$0 trust finish root'],
+      ['With copies that came back', '$0 trust finish root from-bob/draft.root.dsse.json'],
+    ],
+  });
+
+  directory = Option.String({ name: 'DIR' });
+  copies = Option.Rest({ name: 'COPY' });
+
+  async run(): Promise<ExitCode> {
+    const { file, version } = finishDraft(this.directory, this.copies);
+    const fingerprint = readChain(this.directory).at(-1)?.digest;
+    this.result(
+      { version, file, fingerprint },
+      [`trust root ${version}  ${escapeForTerminal(file)}`, `fingerprint   ${fingerprint}`].join('\n'),
+    );
+    if (version === 1)
+      this.note('Give the fingerprint to the enclave by another way than the file; it is pinned with it.');
+    return EXIT.done;
+  }
+}

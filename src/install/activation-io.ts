@@ -1,0 +1,109 @@
+import { lstatSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { BUNDLE_PAYLOAD_TYPE, ENVELOPE_NAME, INDEX_NAME, rootName } from '../bundle/format.ts';
+import { type IndexEntry, parseIndex } from '../bundle/index-lines.ts';
+import { parseStatement } from '../bundle/statement.ts';
+import { encodeHex } from '../core/bytes.ts';
+import { sha256 } from '../core/digest.ts';
+import { parseEnvelope, payloadDigest } from '../core/dsse.ts';
+import { messageOf } from '../core/errors.ts';
+import { createDirectoryDurably, renameDurably, syncDirectory, writeFileDurably } from '../durable/files-io.ts';
+import { replaceLinkDurably } from '../durable/links-io.ts';
+import { tampered } from './errors.ts';
+import { ACTIVE_LINK, channelDirectory, type DataLayout, PREVIOUS_LINK } from './layout.ts';
+import type { Staging } from './staging-io.ts';
+import type { ChannelState, HeldBundle, InstallState } from './state.ts';
+import type { StagedBundle } from './verify-io.ts';
+
+/**
+ * Moves a staged bundle to `bundles/<channel>/<seq>/`. Nothing uses it there until the log names it.
+ * @throws DurableError
+ */
+export function storeBundle(
+  layout: DataLayout,
+  channel: string,
+  seq: number,
+  staged: StagedBundle,
+  from: Staging,
+): void {
+  rmSync(from.blobs, { recursive: true, force: true });
+  writeFileDurably(join(from.directory, ENVELOPE_NAME), staged.envelope, { mode: 0o644 });
+  writeFileDurably(join(from.directory, INDEX_NAME), staged.index, { mode: 0o644 });
+  createDirectoryDurably(join(from.directory, 'root'), { mode: 0o755 });
+  for (const { version, bytes } of staged.rootChain) {
+    writeFileDurably(join(from.directory, rootName(version)), bytes, { mode: 0o644 });
+  }
+  syncDirectory(from.directory);
+  const directory = channelDirectory(layout, channel);
+  createDirectoryDurably(directory);
+  const target = join(directory, String(seq));
+  // Left by an apply that was cut off before the log named it; the caller has checked that the log doesn't.
+  rmSync(target, { recursive: true, force: true });
+  renameDurably(from.directory, target);
+}
+
+/**
+ * Makes the links say what the log says, and removes what no link needs. Runs after each entry and whenever the state
+ * is opened for writing, so that a crash between the log entry and the links is mended by the next command.
+ * @throws InstallError STATE_TAMPERED when an active bundle is gone; DurableError
+ */
+export function activate(layout: DataLayout, state: InstallState): void {
+  removeUnnamed(layout, state);
+  for (const [channel, { active, previous }] of state.channels) {
+    const directory = channelDirectory(layout, channel);
+    if (lstatSync(join(directory, String(active.seq)), { throwIfNoEntry: false })?.isDirectory() !== true) {
+      throw tampered(`the active bundle ${channel} seq ${active.seq} is gone from ${directory}`);
+    }
+    if (previous !== undefined) pointTo(join(directory, PREVIOUS_LINK), previous);
+    pointTo(join(directory, ACTIVE_LINK), active);
+  }
+}
+
+/** Bundles that are neither active nor previous, and those of an apply that was cut off before the log named it. */
+function removeUnnamed(layout: DataLayout, state: InstallState): void {
+  const named = new Map([...state.channels].map(([channel, held]) => [channelDirectory(layout, channel), held]));
+  for (const name of readdirSync(layout.bundles)) {
+    const directory = join(layout.bundles, name);
+    const held = named.get(directory);
+    if (held === undefined) rmSync(directory, { recursive: true, force: true });
+    else removeOthers(directory, held);
+  }
+}
+
+function removeOthers(directory: string, { active, previous }: ChannelState): void {
+  const kept = new Set([ACTIVE_LINK, PREVIOUS_LINK, String(active.seq), String(previous?.seq)]);
+  for (const name of readdirSync(directory)) {
+    if (!kept.has(name)) rmSync(join(directory, name), { recursive: true, force: true });
+  }
+}
+
+function pointTo(link: string, { seq }: HeldBundle): void {
+  if (currentTarget(link) !== String(seq)) replaceLinkDurably(link, String(seq));
+}
+
+function currentTarget(link: string): string | undefined {
+  try {
+    return readlinkSync(link);
+  } catch {
+    // Absent, or not a link: replaced either way.
+    return undefined;
+  }
+}
+
+/**
+ * The index of a channel's active bundle, checked from the log's digest down.
+ * @throws InstallError STATE_TAMPERED
+ */
+export function readActiveIndex(layout: DataLayout, channel: string, { active }: ChannelState): readonly IndexEntry[] {
+  const directory = join(channelDirectory(layout, channel), String(active.seq));
+  try {
+    const envelope = parseEnvelope(new Uint8Array(readFileSync(join(directory, ENVELOPE_NAME))), BUNDLE_PAYLOAD_TYPE);
+    if (payloadDigest(envelope) !== active.payload) throw new Error('its statement is not the one the log names');
+    const { index, bytes } = parseStatement(envelope.payload);
+    const lines = new Uint8Array(readFileSync(join(directory, INDEX_NAME)));
+    if (encodeHex(sha256(lines)) !== index.sha256) throw new Error('its index is not the signed one');
+    return parseIndex(lines, { lines: index.lines, bytes });
+  } catch (cause) {
+    throw tampered(`the active bundle in ${directory} was changed: ${messageOf(cause)}`, { cause });
+  }
+}

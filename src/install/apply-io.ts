@@ -1,0 +1,151 @@
+import type { BundleStatement } from '../bundle/statement.ts';
+import { decidingCheck, type Report } from '../core/checks.ts';
+import type { Time } from '../core/time.ts';
+import type { BundleTrust } from '../verify/bundle-verification.ts';
+import type { TrustRoot } from '../verify/root-document.ts';
+import { readActiveIndex, storeBundle } from './activation-io.ts';
+import { diffFiles, type FileDiff } from './diff.ts';
+import type { LoggedEntry, WritableInstall } from './install-io.ts';
+import { loadPinnedRoot, storeRoots } from './root-store-io.ts';
+import { createStaging, type Staging } from './staging-io.ts';
+import type { BundleAppliedEvent, BundleRefusedEvent, InstallState, TrustEvent } from './state.ts';
+import { type BundleJudgement, type ContentCheck, judgeBundle } from './verify-io.ts';
+
+export type ApplyOptions = {
+  readonly toolVersion: string;
+  readonly content: ContentCheck;
+  readonly acceptGap?: boolean;
+  readonly requireFresh?: boolean;
+  readonly dryRun?: boolean;
+  readonly signal?: AbortSignal;
+  /** Asked with what would change, after everything was verified; false leaves all as it is. */
+  readonly confirm: (plan: ApplyPlan) => Promise<boolean>;
+};
+
+export type ApplyPlan = { readonly statement: BundleStatement; readonly activeSeq?: number; readonly diff: FileDiff };
+
+export type ApplyOutcome = { readonly report: Report } & (
+  | { readonly status: 'refused'; readonly entry?: LoggedEntry }
+  | { readonly status: 'unchanged' }
+  | { readonly status: 'declined' | 'dry-run'; readonly plan: ApplyPlan }
+  | { readonly status: 'applied'; readonly plan: ApplyPlan; readonly entry: LoggedEntry }
+);
+
+/**
+ * Verifies a bundle and makes it the active one of its channel.
+ *
+ * The log entry `bundle.applied` is the commit: before it nothing is in use, after it the links only follow
+ * (`activate`), by this run or, after a crash, by the next. So a power cut leaves the old or the new, never a mixture.
+ * A refusal is logged as well, and newer verified trust roots are kept even when the bundle around them is refused.
+ * @param path of the bundle, a directory or tar; `name` is what the report calls it
+ * @throws InstallError, BundleError, ArchiveError, LedgerError or DurableError; hostile input is a refusal instead
+ */
+export async function applyBundle(
+  install: WritableInstall,
+  path: string,
+  name: string,
+  options: ApplyOptions,
+): Promise<ApplyOutcome> {
+  const pinned = loadPinnedRoot(install.layout, install.state);
+  await using staging = createStaging(install.layout.staging, true);
+  const trust = trustOf(install.state, pinned, options);
+  const judgement = await judgeBundle(path, name, trust, staging, options.content, options.signal);
+  options.signal?.throwIfAborted();
+  const { report, verification } = judgement;
+  if (options.dryRun !== true) await keepNewerRoots(install, pinned, verification.chain, verification.floor);
+
+  const { statement, payload } = verification;
+  if (report.verdict !== 'trusted' || statement === undefined || payload === undefined) {
+    if (options.dryRun === true) return { status: 'refused', report };
+    return {
+      status: 'refused',
+      report,
+      entry: await install.append({ type: 'bundle.refused', data: refusalOf(judgement) }),
+    };
+  }
+  const channel = install.state.channels.get(statement.channel);
+  if (channel?.active.payload === payload) return { status: 'unchanged', report };
+
+  const before = channel === undefined ? [] : readActiveIndex(install.layout, statement.channel, channel);
+  const plan: ApplyPlan = {
+    statement,
+    ...(channel === undefined ? {} : { activeSeq: channel.active.seq }),
+    diff: diffFiles(before, verification.entries),
+  };
+  if (options.dryRun === true) return { status: 'dry-run', report, plan };
+  if (!(await options.confirm(plan))) return { status: 'declined', report, plan };
+  options.signal?.throwIfAborted();
+  const entry = await commit(install, judgement, statement, staging);
+  return { status: 'applied', report, plan, entry };
+}
+
+/** What a verdict at this enclave rests on. */
+export function trustOf(
+  state: InstallState,
+  pinned: TrustRoot,
+  options: Pick<ApplyOptions, 'toolVersion' | 'acceptGap' | 'requireFresh'>,
+): BundleTrust {
+  return {
+    pinned,
+    floor: state.floor,
+    toolVersion: options.toolVersion,
+    acceptGap: options.acceptGap ?? false,
+    requireFresh: options.requireFresh ?? false,
+    channelMemory: (channel) => {
+      const highest = state.channels.get(channel)?.highest;
+      return highest && { highestSeq: highest.seq, payload: highest.payload };
+    },
+  };
+}
+
+async function commit(
+  install: WritableInstall,
+  { verification, report, staged }: BundleJudgement,
+  statement: BundleStatement,
+  staging: Staging,
+): Promise<LoggedEntry> {
+  const { payload, chain, floor, entries } = verification;
+  const root = chain.at(-1);
+  if (staged === undefined || payload === undefined || root === undefined) {
+    throw new Error('a bundle can be trusted only when all of it was read');
+  }
+  storeBundle(install.layout, statement.channel, statement.seq, staged, staging);
+  const applied: BundleAppliedEvent = {
+    kind: statement.kind,
+    channel: statement.channel,
+    seq: statement.seq,
+    payload,
+    root_version: root.version,
+    floor,
+    files: entries.length,
+    bytes: statement.bytes,
+    signers: report.signers.map(({ keyid }) => keyid),
+  };
+  return install.append({ type: 'bundle.applied', data: applied });
+}
+
+async function keepNewerRoots(
+  install: WritableInstall,
+  pinned: TrustRoot,
+  chain: readonly TrustRoot[],
+  floor: Time,
+): Promise<void> {
+  const newer = chain.filter(({ version }) => version > pinned.version);
+  const newest = newer.at(-1);
+  if (newest === undefined) return;
+  storeRoots(install.layout, newer);
+  const rotated: TrustEvent = { version: newest.version, payload: newest.digest, expires: newest.expires, floor };
+  await install.append({ type: 'trust.rotated', data: rotated });
+}
+
+function refusalOf({ report, verification }: BundleJudgement): BundleRefusedEvent {
+  const check = decidingCheck(report);
+  const { payload, statement } = verification;
+  return {
+    check: check?.name ?? 'container',
+    code: check?.code ?? 'CHECK_SKIPPED',
+    reason: check?.reason ?? 'a required check was skipped',
+    ...(payload === undefined ? {} : { payload }),
+    ...(statement === undefined ? {} : { channel: statement.channel, seq: statement.seq }),
+  };
+}

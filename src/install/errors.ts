@@ -1,0 +1,16 @@
+import { DaemonEyeError, type ErrorOptions } from '../core/errors.ts';
+
+export type InstallErrorCode =
+  | 'NOT_INITIALISED'
+  | 'ALREADY_INITIALISED'
+  | 'NO_TRUST_ROOT'
+  | 'ALREADY_PINNED'
+  | 'STATE_TAMPERED';
+
+/** Anything the receiving side refuses. */
+export class InstallError extends DaemonEyeError<InstallErrorCode> {}
+
+/** Our own state is not what we left. */
+export function tampered(message: string, options: ErrorOptions = {}): InstallError {
+  return new InstallError('STATE_TAMPERED', message, { fault: 'tampered', ...options });
+}

@@ -1,0 +1,112 @@
+import { MAX_INDEX_BYTES } from '../bundle/format.ts';
+import type { IndexEntry } from '../bundle/index-lines.ts';
+import { expectedBlobs } from '../bundle/index-lines.ts';
+import { type BundleReader, directoryBlobSink, openBundle } from '../bundle/read-io.ts';
+import type { BundleStatement } from '../bundle/statement.ts';
+import type { Report } from '../core/checks.ts';
+import { DaemonEyeError } from '../core/errors.ts';
+import { type BundleTrust, BundleVerification, type ContentVerdict } from '../verify/bundle-verification.ts';
+import type { RootFile } from '../verify/root-chain.ts';
+import type { Staging } from './staging-io.ts';
+
+/**
+ * Judges what is in the files: for `rules`, that they compile and their samples pass. Injected, because verifying
+ * runs no SQL itself. The files lie under `filesDirectory` at their install paths.
+ */
+export type ContentCheck = (
+  statement: BundleStatement,
+  entries: readonly IndexEntry[],
+  filesDirectory: string,
+) => Promise<ContentVerdict>;
+
+/** What was read of a bundle, verbatim; its files are in the staging directory. */
+export type StagedBundle = {
+  readonly envelope: Uint8Array;
+  readonly rootChain: readonly RootFile[];
+  readonly index: Uint8Array;
+};
+
+export type BundleJudgement = {
+  readonly report: Report;
+  readonly verification: BundleVerification;
+  /** Present when everything was read, whatever the verdict of the last checks. */
+  readonly staged?: StagedBundle;
+};
+
+/**
+ * Reads a bundle once, from a directory or tar, into private staging while it is hashed, and verifies it as it
+ * arrives. Only the staged copy is ever used: a stick may answer differently the second time.
+ * @throws BundleError, ArchiveError or DurableError when the bundle can't be read at all (missing, no permission, no
+ *   space); everything hostile becomes a failed check instead
+ */
+export async function judgeBundle(
+  path: string,
+  name: string,
+  trust: BundleTrust,
+  staging: Staging,
+  content: ContentCheck,
+  signal?: AbortSignal,
+): Promise<BundleJudgement> {
+  const verification = new BundleVerification(trust);
+  let staged: StagedBundle | undefined;
+  try {
+    const reader = await openBundle(path);
+    try {
+      staged = await readInto(reader, verification, staging, signal);
+    } finally {
+      await reader.close();
+    }
+  } catch (error) {
+    if (!(error instanceof DaemonEyeError) || error.fault !== 'untrusted') throw error;
+    verification.containerRefused(error);
+  }
+  const { statement } = verification;
+  if (staged !== undefined && statement !== undefined && verification.report(name).checks.every(reachedContent)) {
+    verification.content(await judgeContent(statement, verification.entries, staging, content, signal));
+  }
+  return { report: verification.report(name), verification, ...(staged === undefined ? {} : { staged }) };
+}
+
+async function judgeContent(
+  statement: BundleStatement,
+  entries: readonly IndexEntry[],
+  staging: Staging,
+  content: ContentCheck,
+  signal: AbortSignal | undefined,
+): Promise<ContentVerdict> {
+  try {
+    await staging.materialise(entries);
+  } catch (error) {
+    if (error instanceof DaemonEyeError && error.fault === 'untrusted') return { ok: false, reason: error.message };
+    throw error;
+  }
+  signal?.throwIfAborted();
+  return content(statement, entries, staging.files);
+}
+
+function reachedContent({ name, status }: { readonly name: string; readonly status: string }): boolean {
+  return name === 'content' || status === 'pass';
+}
+
+async function readInto(
+  reader: BundleReader,
+  verification: BundleVerification,
+  staging: Staging,
+  signal: AbortSignal | undefined,
+): Promise<StagedBundle | undefined> {
+  const { envelope, rootChain } = await reader.readHead();
+  verification.containerRead(`${reader.transport} in order, as far as it was read`);
+  if (!verification.head(envelope, rootChain) || verification.statement === undefined) return undefined;
+  signal?.throwIfAborted();
+  // The signed statement bounds the index; the fixed cap bounds the statement.
+  const index = await reader.readIndex(Math.min(verification.statement.index.size, MAX_INDEX_BYTES));
+  if (!verification.index(index)) return undefined;
+  signal?.throwIfAborted();
+  const findings = await reader.readBlobs(
+    expectedBlobs(verification.entries),
+    directoryBlobSink(staging.blobs, staging),
+  );
+  verification.containerRead(`${reader.transport} read to its end, nothing in it that is not listed`);
+  verification.blobs(findings);
+  return { envelope, rootChain, index };
+}

@@ -1,0 +1,247 @@
+import { BUNDLE_PAYLOAD_TYPE } from '../bundle/format.ts';
+import type { IndexEntry } from '../bundle/index-lines.ts';
+import { type BundleStatement, parseStatement } from '../bundle/statement.ts';
+import {
+  type Check,
+  type Freshness,
+  failed,
+  passed,
+  type Report,
+  type Signer,
+  skipped,
+  verdictOf,
+} from '../core/checks.ts';
+import { type Digest, sha256Digest } from '../core/digest.ts';
+import { parseEnvelope } from '../core/dsse.ts';
+import { DaemonEyeError } from '../core/errors.ts';
+import { laterTime, type Time } from '../core/time.ts';
+import { count } from '../core/wording.ts';
+import { checkAttestations } from './checks/attestations.ts';
+import { checkAudience } from './checks/audience.ts';
+import { type BlobFindings, checkBlobs } from './checks/blobs.ts';
+import { checkCritical } from './checks/critical.ts';
+import { assertFresh, checkFreshness, raisedFloor } from './checks/freshness.ts';
+import { checkIndex } from './checks/index-file.ts';
+import { checkRequires } from './checks/requires.ts';
+import { checkRevocation } from './checks/revocation.ts';
+import { type ChannelMemory, checkSequence } from './checks/sequence.ts';
+import { checkSignatures, knownSigners } from './checks/signatures.ts';
+import { reasonOf, VerifyError } from './errors.ts';
+import { assertRootNotExpired, extendPinnedRoot, type RootFile } from './root-chain.ts';
+import type { TrustRoot } from './root-document.ts';
+
+/** The checks of a bundle, in the order they are made and shown (docs/formats.md, "Bundle"). */
+export const BUNDLE_CHECKS = [
+  'container',
+  'root-chain',
+  'envelope',
+  'signatures',
+  'revocation',
+  'audience',
+  'critical',
+  'requires',
+  'sequence',
+  'freshness',
+  'index',
+  'blobs',
+  'attestations',
+  'content',
+] as const;
+
+export type BundleCheckName = (typeof BUNDLE_CHECKS)[number];
+
+/** Everything a verdict depends on besides the bundle's bytes. */
+export type BundleTrust = {
+  readonly pinned: TrustRoot;
+  /** The latest moment known to have passed, the tool's build time included. */
+  readonly floor: Time;
+  readonly toolVersion: string;
+  /** What is remembered of a channel; undefined for one never seen. */
+  readonly channelMemory: (channel: string) => ChannelMemory | undefined;
+  readonly acceptGap?: boolean;
+  readonly requireFresh?: boolean;
+};
+
+/** What the injected content check says of the files (rules compile, their samples pass). */
+export type ContentVerdict = { readonly ok: boolean; readonly reason: string };
+
+/**
+ * One verification, fed as the bytes arrive: `head`, then `index`, then `blobs`, then `content`. Pure: every byte and
+ * every fact is an argument. Each step returns whether to go on; after the first failure nothing that it protects is
+ * parsed any more, and the checks not reached are `skipped`, which is never a pass. A step out of turn, or made a
+ * second time, is a failure: it would judge one bundle by the checks of another.
+ */
+export class BundleVerification {
+  readonly #trust: BundleTrust;
+  readonly #checks = new Map<BundleCheckName, Check>();
+  #signers: readonly Signer[] = [];
+  #freshness: Freshness = { status: 'unknown', reason: 'not judged: an earlier check failed' };
+  #floor: Time;
+  #chain: readonly TrustRoot[] = [];
+  #payload: Digest | undefined;
+  #statement: BundleStatement | undefined;
+  #entries: readonly IndexEntry[] = [];
+
+  constructor(trust: BundleTrust) {
+    this.#trust = trust;
+    this.#floor = trust.floor;
+  }
+
+  /**
+   * The verified root chain from the pinned version on, also when the bundle around it is refused or its newest version
+   * has expired: verified roots are kept.
+   */
+  get chain(): readonly TrustRoot[] {
+    return this.#chain;
+  }
+
+  /** Set once enough signers vouch for it. */
+  get statement(): BundleStatement | undefined {
+    return this.#statement;
+  }
+
+  /** Digest of the statement's payload: the bundle's identity. */
+  get payload(): Digest | undefined {
+    return this.#payload;
+  }
+
+  get entries(): readonly IndexEntry[] {
+    return this.#entries;
+  }
+
+  /** The floor, raised by what was verified. */
+  get floor(): Time {
+    return this.#floor;
+  }
+
+  /** Root chain and envelope; everything up to the freshness of the signed statement. */
+  head(envelopeBytes: Uint8Array, rootFiles: readonly RootFile[]): boolean {
+    const { pinned, toolVersion, channelMemory, acceptGap = false, requireFresh = false } = this.#trust;
+    const root = this.#run('root-chain', () => this.#judgeChain(rootFiles, pinned));
+    const envelope = this.#run('envelope', () => {
+      const parsed = parseEnvelope(envelopeBytes, BUNDLE_PAYLOAD_TYPE);
+      if (parsed.signatures.length === 0) throw new VerifyError('UNSIGNED', 'the bundle is not signed');
+      return [`DSSE envelope with ${count(parsed.signatures.length, 'signature')}`, parsed];
+    });
+    if (root === undefined || envelope === undefined) return false;
+
+    const payload = sha256Digest(envelope.payload);
+    this.#payload = payload;
+    const statement = this.#run('signatures', () => {
+      // Only what a key of the root vouches for is parsed at all.
+      const signers = knownSigners(root, envelope);
+      const parsed = parseStatement(envelope.payload);
+      const judged = checkSignatures(root, parsed, signers);
+      this.#signers = judged.signers;
+      this.#statement = parsed;
+      return [judged.reason, parsed];
+    });
+    if (statement === undefined) return false;
+
+    this.#run('revocation', () => {
+      const judged = checkRevocation(root, statement, payload, this.#signers, this.#floor);
+      this.#signers = judged.signers;
+      return [judged.reason, true];
+    });
+    this.#run('audience', () => [checkAudience(root, statement), true]);
+    this.#run('critical', () => [checkCritical(statement), true]);
+    this.#run('requires', () => [checkRequires(root, statement, toolVersion), true]);
+    this.#run('sequence', () => [checkSequence(statement, payload, channelMemory(statement.channel), acceptGap), true]);
+    const fresh = this.#run('freshness', () => {
+      this.#floor = raisedFloor(root, statement, this.#floor);
+      this.#freshness = checkFreshness(statement, this.#floor);
+      if (requireFresh) assertFresh(this.#freshness);
+      return [`not expired at ${this.#floor}; not provably fresh: ${this.#freshness.reason}`, true];
+    });
+    return fresh === true;
+  }
+
+  /** @param bytes of index.jsonl, at most as many as the statement says */
+  index(bytes: Uint8Array): boolean {
+    const entries = this.#run('index', () => {
+      const { statement } = this;
+      if (statement === undefined) throw new VerifyError('VERIFY_STAGE', 'the index came before the statement');
+      const parsed = checkIndex(statement, bytes);
+      return [`${count(parsed.length, 'file')}, ${statement.bytes} bytes, as signed`, parsed];
+    });
+    this.#entries = entries ?? [];
+    return entries !== undefined;
+  }
+
+  blobs(findings: BlobFindings): boolean {
+    this.#run('blobs', () => [checkBlobs(this.#entries, findings), true]);
+    return this.#run('attestations', () => [checkAttestations(this.#entries), true]) === true;
+  }
+
+  content(verdict: ContentVerdict): boolean {
+    const ok = this.#run('content', () => {
+      if (!verdict.ok) throw new VerifyError('CONTENT_REFUSED', verdict.reason);
+      return [verdict.reason, true];
+    });
+    return ok === true;
+  }
+
+  /** The container itself (layout, archive) was refused, however late that came out: nothing else counts. */
+  containerRefused(error: DaemonEyeError): void {
+    this.#checks.clear();
+    this.#signers = [];
+    this.#freshness = { status: 'unknown', reason: 'not judged: the container was refused' };
+    this.#checks.set('container', failed('container', error.code, reasonOf(error)));
+  }
+
+  /** The container was read to its end and found in order; a refusal stands. @param reason what was read */
+  containerRead(reason: string): void {
+    if (this.#checks.get('container')?.status !== 'fail') this.#checks.set('container', passed('container', reason));
+  }
+
+  report(name: string): Report {
+    const blocking = [...this.#checks.values()].find(({ status }) => status === 'fail');
+    const why = blocking === undefined ? 'not made' : `not reached: ${blocking.name} failed`;
+    const checks = BUNDLE_CHECKS.map((check) => this.#checks.get(check) ?? skipped(check, why));
+    const statement = this.#statement;
+    const detail = statement && { kind: statement.kind, channel: statement.channel, seq: statement.seq };
+    return {
+      verdict: verdictOf(checks),
+      subject: {
+        type: 'bundle',
+        name,
+        ...(this.#payload === undefined ? {} : { digest: this.#payload }),
+        ...(detail === undefined ? {} : { detail }),
+      },
+      checks,
+      freshness: this.#freshness,
+      signers: this.#signers,
+    };
+  }
+
+  #judgeChain(files: readonly RootFile[], pinned: TrustRoot): [string, TrustRoot] {
+    this.#chain = extendPinnedRoot(pinned, files);
+    const newest = this.#chain.at(-1) ?? pinned;
+    assertRootNotExpired(newest, this.#floor);
+    this.#floor = laterTime(this.#floor, newest.document.issuedAt);
+    const step = newest.version === pinned.version ? 'the pinned one' : `extends the pinned ${pinned.version}`;
+    return [`root version ${newest.version}, ${step}`, newest];
+  }
+
+  /** Runs a check unless an earlier one failed; its first result is the reason, its second what the step yields. */
+  #run<T>(name: BundleCheckName, check: () => readonly [string, T]): T | undefined {
+    if ([...this.#checks.values()].some(({ status }) => status === 'fail')) return undefined;
+    try {
+      this.#assertTurn(name);
+      const [reason, value] = check();
+      this.#checks.set(name, passed(name, reason));
+      return value;
+    } catch (error) {
+      if (!(error instanceof DaemonEyeError)) throw error;
+      this.#checks.set(name, failed(name, error.code, reasonOf(error)));
+      if (error.code === 'EXPIRED') this.#freshness = { status: 'expired', reason: error.message, floor: this.#floor };
+      return undefined;
+    }
+  }
+
+  /** Only the container is judged beside the others, while it is read. */
+  #assertTurn(name: BundleCheckName): void {
+    const due = BUNDLE_CHECKS.find((check) => check !== 'container' && !this.#checks.has(check));
+    if (name !== due) throw new VerifyError('VERIFY_STAGE', `${name} was checked when ${due ?? 'nothing'} was due`);
+  }
+}

@@ -1,0 +1,49 @@
+import type { Digest } from '../core/digest.ts';
+import type { Envelope } from '../core/dsse.ts';
+import type { KeyId, PublicKey } from '../core/keys.ts';
+import type { Time } from '../core/time.ts';
+import type { Role } from './role-table.ts';
+
+/** The JSON of a trust root's payload; `schemas/root.schema.json` is its contract. */
+export type RootDocument = {
+  readonly version: number;
+  readonly issuedAt: Time;
+  readonly expires: Time;
+  readonly enclave?: string;
+  readonly keys: { readonly [keyid: KeyId]: RootKeyDocument };
+  readonly roles: { readonly [role: string]: RoleGrant };
+  readonly recipients?: { readonly reveal?: readonly string[] };
+  readonly revoked: { readonly keys: readonly RevokedKey[]; readonly payloads: readonly Digest[] };
+};
+
+export type RootKeyDocument = { readonly pem: string; readonly operator?: string; readonly notAfter?: Time };
+
+export type RoleGrant = {
+  readonly keyids: readonly KeyId[];
+  /** How many distinct holders must sign. */
+  readonly threshold: number;
+  /** Channels the role covers; absent means all. */
+  readonly channels?: readonly string[];
+};
+
+export type RevokedKey = {
+  readonly keyid: KeyId;
+  readonly validThrough?: readonly { readonly origin: string; readonly size: number; readonly root: Digest }[];
+};
+
+export type RootKey = { readonly key: PublicKey; readonly operator?: string; readonly notAfter?: Time };
+
+/** A parsed and self-consistent trust root. That it is *the* root is for the pin and the chain to say. */
+export type TrustRoot = {
+  readonly document: RootDocument;
+  readonly version: number;
+  readonly expires: Time;
+  readonly enclave: string | undefined;
+  readonly keys: ReadonlyMap<KeyId, RootKey>;
+  readonly roles: ReadonlyMap<Role, RoleGrant>;
+  readonly revokedKeys: ReadonlySet<KeyId>;
+  readonly revokedPayloads: ReadonlySet<string>;
+  readonly envelope: Envelope;
+  /** SHA-256 of the payload: the fingerprint people compare when they pin it. */
+  readonly digest: Digest;
+};
