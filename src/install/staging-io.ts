@@ -62,7 +62,9 @@ async function materialise(
   entries: readonly IndexEntry[],
 ): Promise<void> {
   const uses = new Map<string, number>();
-  for (const { sha256 } of entries) uses.set(sha256, (uses.get(sha256) ?? 0) + 1);
+  for (const { sha256 } of entries.flatMap((entry) => entry.chunks ?? [entry])) {
+    uses.set(sha256, (uses.get(sha256) ?? 0) + 1);
+  }
   const directories = new Set([files]);
   for (const entry of entries) {
     const target = join(files, ...entry.path.split('/'));

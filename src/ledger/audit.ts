@@ -37,6 +37,7 @@ export class Audit {
   readonly #sizes: ReadonlySet<number>;
   readonly #roots = new Map<number, Uint8Array>();
   #end: ChainEnd;
+  #last: Place | undefined;
   lines: Problem | undefined;
   signature: Problem | undefined;
   clock: Problem | undefined;
@@ -75,6 +76,7 @@ export class Audit {
     const leaf = leafOf(this.#parts.hash, bytes);
     this.#parts.tree.take(this.#frontier.append(leaf));
     this.#end = chainNext(this.#end, this.#parts.genesis, leaf);
+    this.#last = place;
     this.#noteRoot();
     this.#parts.history.take(this.#frontier);
     this.#checkClock(line, place);
@@ -87,9 +89,20 @@ export class Audit {
       return attachLine(this.#end, bytes);
     } catch (cause) {
       if (!(cause instanceof LedgerError)) throw cause;
-      this.lines = problemAt(place, cause.code, cause.message);
+      this.lines = this.#changedBefore(place, cause) ?? problemAt(place, cause.code, cause.message);
       return undefined;
     }
+  }
+
+  /**
+   * A changed line shows in the line after it, whose link no longer fits. The stored leaf says which of the two it was;
+   * without one (tree files are only a convenience) the place is where the chain breaks.
+   */
+  #changedBefore(place: Place, { code }: LedgerError): Problem | undefined {
+    const changed = this.#last;
+    if (code !== 'LINE_CHAIN' || changed === undefined || this.#parts.tree.wrongLeaf !== changed.seq) return undefined;
+    const reason = `it was changed: line ${place.seq} and the tree hold another hash for it`;
+    return problemAt(changed, 'LINE_CHANGED', reason);
   }
 
   #takeFlawed(bytes: Uint8Array, place: Place, flaw: 'unfinished' | 'surplus'): void {

@@ -17,6 +17,7 @@ export type LedgerErrorCode =
   | 'LINE_TOO_LONG'
   | 'LINE_SEQUENCE'
   | 'LINE_CHAIN'
+  | 'LINE_CHANGED'
   | 'LINE_SIGNATURE'
   | 'SIGNER_UNKNOWN'
   // verifying

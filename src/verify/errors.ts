@@ -27,6 +27,7 @@ export type VerifyErrorCode =
   | 'UNSIGNED'
   | 'NO_TRUSTED_SIGNATURE'
   | 'ROLE_NOT_HELD'
+  | 'CHANNEL_OF_OTHER_KIND'
   | 'THRESHOLD_NOT_MET'
   | 'PAYLOAD_REVOKED'
   | 'KEY_REVOKED'

@@ -60,6 +60,8 @@ describe('a report', () => {
         `          ${'b'.repeat(64)}`,
         '  fresh   not provably: no heads statement answers this enclave (floor',
         '          2026-11-22T00:00:00.000Z)',
+        '',
+        '✗ refused  bundle rules/linux-baseline, because of signatures [BELOW_THRESHOLD]',
       ].join('\n'),
     );
   });
@@ -71,16 +73,17 @@ describe('a report', () => {
     expect(inAscii).toMatch(/^[\x20-\x7e\n]*$/);
     expect(
       inAscii
-        .replace(/^x/, '✗')
+        .replace(/^x/gm, '✗')
         .replaceAll('  + pass', '  ✓ pass')
         .replaceAll('  x fail', '  ✗ fail')
         .replaceAll('  - skip', '  – skip'),
     ).toBe(text);
   });
 
-  it('of something trusted says so first', () => {
+  it('of something trusted says so first and last', () => {
     const report: Report = { ...REPORT, verdict: 'trusted', checks: [passed('container', 'fine')] };
     expect(renderReport(report, plain)).toMatch(/^✓ trusted {2}bundle rules\/linux-baseline\n/);
+    expect(renderReport(report, plain)).toMatch(/\n✓ trusted {2}bundle rules\/linux-baseline$/);
   });
 
   it('has one shape in JSON', () => {
@@ -108,8 +111,10 @@ describe('a report', () => {
       };
       const shown = renderReport(report, coloured);
       expect(shown.replace(SGR, '')).not.toMatch(UNSAFE);
-      // Only the verdict stands at the left edge.
-      expect(shown.split('\n').filter((line) => /^\S/.test(line.replace(SGR, '')))).toHaveLength(1);
+      // Only the verdict stands at the left edge, at the top and at the end.
+      const atEdge = shown.split('\n').filter((line) => /^\S/.test(line.replace(SGR, '')));
+      expect(atEdge).toHaveLength(2);
+      expect(atEdge[1]).toBe(atEdge[0]);
     });
     fc.assert(property, { numRuns: runs(200, 20_000) });
   });

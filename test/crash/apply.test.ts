@@ -14,7 +14,7 @@ const canTrace = spawnSync('strace', ['-e', 'trace=none', 'true']).status === 0;
 /** Under `SLOW=1` every call; otherwise some of them. */
 const STEP = SLOW ? 1 : 5;
 
-if (!canTrace) console.warn('skipped: killing an apply at its system calls needs strace');
+if (!canTrace) console.warn('SKIPPED: killing an apply at its system calls needs strace');
 
 describe.skipIf(!canTrace)('an apply that is killed at a system call', () => {
   it.each(CALLS)('%s leaves the old bundle or the new one, and the next command mends the rest', async (call) => {

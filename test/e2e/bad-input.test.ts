@@ -190,5 +190,5 @@ function tempDirectoryNow(): string {
   return spawnSync('mktemp', ['-d'], { encoding: 'utf8' }).stdout.trim();
 }
 
-if (!canDrop) console.warn('skipped: what happens without permission needs root and setpriv');
-if (!canMount()) console.warn('skipped: the full disk needs root, for a small file system');
+if (!canDrop) console.warn('SKIPPED: what happens without permission needs root and setpriv');
+if (!canMount()) console.warn('SKIPPED: the full disk needs root, for a small file system');

@@ -63,7 +63,7 @@ describe('lines under the head', () => {
     ['dropped from the start', (l) => l.slice(1), 'LINE_SEQUENCE', 0],
     ['repeated', (l) => l.toSpliced(3, 0, l[3] as string), 'LINE_SEQUENCE', 4],
     ['inserted', (l) => l.toSpliced(3, 0, (l[3] as string).replace('entry 3', 'entry X')), 'LINE_SEQUENCE', 4],
-    ['changed in one character', (l) => l.with(3, (l[3] as string).replace('entry 3', 'entry 8')), 'LINE_CHAIN', 4],
+    ['changed in one character', (l) => l.with(3, (l[3] as string).replace('entry 3', 'entry 8')), 'LINE_CHANGED', 3],
     ['given a space', (l) => l.with(3, (l[3] as string).replace(':', ': ')), 'LINE_MALFORMED', 3],
     ['emptied', (l) => l.with(3, ''), 'LINE_MALFORMED', 3],
     ['given a key twice', (l) => l.with(3, (l[3] as string).replace('"v":1', '"v":1,"v":1')), 'LINE_MALFORMED', 3],
@@ -76,11 +76,19 @@ describe('lines under the head', () => {
     await expectUntouched(directory);
   });
 
+  it('changed in one character, without the tree files: found where the chain breaks', async () => {
+    const { directory } = await testLedger({ lines: 8 });
+    rmSync(join(directory, 'tree'), { recursive: true });
+    editLines(directory, (l) => l.with(3, (l[3] as string).replace('entry 3', 'entry 8')));
+    const { reason } = await expectRefused(directory, 'lines', 'LINE_CHAIN');
+    expect(reason).toContain(`${FIRST} line 5 (seq 4)`);
+  });
+
   it('in a later file are found there', async () => {
     const { directory } = await testLedger({ lines: 11, rotate: 4 });
     editLines(directory, (l) => l.with(1, (l[1] as string).replace('"i":5', '"i":6')), `entries/${entriesFileName(4)}`);
-    const { reason } = await expectRefused(directory, 'lines', 'LINE_CHAIN');
-    expect(reason).toContain(`entries/${entriesFileName(4)} line 3 (seq 6)`);
+    const { reason } = await expectRefused(directory, 'lines', 'LINE_CHANGED');
+    expect(reason).toContain(`entries/${entriesFileName(4)} line 2 (seq 5)`);
   });
 
   it('cut off at the end are missed', async () => {

@@ -146,6 +146,7 @@ export function hasTool(name: string): boolean {
     execFileSync('sh', ['-c', `command -v ${name}`], { stdio: 'ignore' });
     return true;
   } catch {
+    console.warn(`SKIPPED: what needs ${name}, which is not on this machine`);
     return false;
   }
 }

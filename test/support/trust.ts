@@ -129,7 +129,7 @@ export function makeBundle(plan: BundlePlan = {}): SampleBundle {
   const index = encodeIndex(entries);
   const payload = encodeStatement({
     kind: 'rules',
-    channel: 'rules/linux',
+    channel: `${plan.statement?.kind ?? 'rules'}/linux`,
     seq: 1,
     prev: null,
     audience: [],

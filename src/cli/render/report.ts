@@ -5,13 +5,14 @@ import { displayWidth, hangingText, padDisplay } from './text.ts';
 
 /**
  * A verification report for people: the verdict first, then the subject, one line a check in the report's own order,
- * who signed, and how fresh it is. Everything in a report may come from an attacker, so all of it is escaped.
+ * who signed, how fresh it is, and the verdict again: on a small terminal the first line has scrolled away. Everything in a report may come from an attacker, so all of it is escaped.
  */
 export function renderReport(report: Report, style: Style): string {
   const blocks = [
     [verdictLine(report, style), ...subjectLines(report, style)],
     report.checks.map((check) => checkLine(check, columnOf(report.checks.map(({ name }) => name)), style)),
     [...signerLines(report.signers, style), freshnessLine(report.freshness, style)],
+    [verdictLine(report, style)],
   ];
   return blocks
     .filter((lines) => lines.length > 0)

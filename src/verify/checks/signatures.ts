@@ -27,7 +27,7 @@ export function knownSigners(root: TrustRoot, envelope: Envelope): readonly Publ
 /**
  * Whether enough holders of the role that this kind and channel need are among the signers.
  * @returns the signers that count, and how many holders that makes
- * @throws VerifyError ROLE_NOT_HELD (none of the signers may sign this) or THRESHOLD_NOT_MET
+ * @throws VerifyError CHANNEL_OF_OTHER_KIND, ROLE_NOT_HELD (none of the signers may sign this) or THRESHOLD_NOT_MET
  */
 export function checkSignatures(
   root: TrustRoot,
@@ -39,6 +39,11 @@ export function checkSignatures(
   const grant = root.roles.get(role);
   if (counted.length === 0 || grant === undefined) {
     throw new VerifyError('ROLE_NOT_HELD', `no signer holds the role ${role}, which a bundle of this kind needs`);
+  }
+  // Otherwise signers of rules could take a place in the sequence of a channel of updates, and hold it for good.
+  if (statement.channel.split('/')[0] !== statement.kind) {
+    const reason = `a bundle of kind ${statement.kind} belongs on a channel ${statement.kind}/…, not ${statement.channel}`;
+    throw new VerifyError('CHANNEL_OF_OTHER_KIND', reason);
   }
   if (!coversChannel(grant, statement.channel)) {
     throw new VerifyError('ROLE_NOT_HELD', `the role ${role} does not cover the channel ${statement.channel}`);

@@ -180,17 +180,27 @@ describe('the role of a bundle', () => {
     [['rules/*'], 'rules/linux', true],
     [['rules/*'], 'rules/linux/x', true],
     [['rules/*'], 'rules', false],
-    [['rules/*'], 'rulesx/a', false],
+    [['rules/a/*'], 'rules/ax/b', false],
     [['rules'], 'rules', true],
     [['rules'], 'rules/linux', false],
     [['other', 'rules/linux'], 'rules/linux', true],
     [['rules/linux'], 'rules/linux2', false],
-    [['*'], 'anything', true],
+    [['*'], 'rules/anything', true],
   ])('limited to %j covers %s: %s', (channels, channel, covered) => {
     const roles = { root, rules: { keys: ['rules-a'], channels } };
     const verification = judgeUnder({ roles }, ['rules-a'], { channel });
     if (covered) expectTrusted(verification);
     else expectRefused(verification, 'signatures', 'ROLE_NOT_HELD');
+  });
+
+  it.each([
+    ['rules', 'update/agent'],
+    ['rules', 'rulesx/a'],
+    ['update', 'rules/linux'],
+    ['trust', 'rules/linux'],
+  ] as const)('of kind %s can not take a place on the channel %s', (kind, channel) => {
+    const everyone = ['root-a', 'root-b', ...everybody];
+    expectRefused(judgeUnder({ roles: four }, everyone, { kind, channel }), 'signatures', 'CHANNEL_OF_OTHER_KIND');
   });
 
   it('can be held by one key beside another role, each for its own kind', () => {
