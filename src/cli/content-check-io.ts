@@ -39,6 +39,7 @@ async function judge(
   if (statement.bytes > MAX_RULES_BYTES) {
     return { ok: false, reason: `${statement.bytes} bytes of rules; at most ${MAX_RULES_BYTES}` };
   }
+  if (entries.length === 0) return { ok: false, reason: 'there is no rule in it' };
   const stranger = entries.find(({ path }) => !path.endsWith('.yaml'));
   if (stranger !== undefined) {
     return {

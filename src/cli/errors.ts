@@ -15,6 +15,8 @@ export type CliErrorCode =
   | 'FILE_EXISTS'
   | 'FILE_UNREADABLE'
   | 'FILE_UNWRITABLE'
+  // the draft of a trust root
+  | 'DRAFT_STALE'
   // what a bundle is built from
   | 'CONTENT_REFUSED'
   // asking a person

@@ -1,4 +1,3 @@
-import { userInfo } from 'node:os';
 import { RELEASE } from '../core/release.ts';
 import { openInstall, type WritableInstall } from '../install/install-io.ts';
 import type { Actor } from '../ledger/line.ts';
@@ -11,5 +10,6 @@ export function openInstallHere(data: string): Promise<WritableInstall> {
 
 /** Who an entry of the command line is by. Operators with keys come with enrolment; until then it is the uid. */
 export function cliActor(): Actor {
-  return { type: 'process', id: `cli/uid-${userInfo().uid}` };
+  // Not os.userInfo(): that fails for a uid without an entry in passwd, as in many containers.
+  return { type: 'process', id: `cli/uid-${process.getuid?.() ?? 'none'}` };
 }

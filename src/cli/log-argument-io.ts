@@ -1,30 +1,54 @@
-import { existsSync } from 'node:fs';
-import { resolve, sep } from 'node:path';
+import { realpathSync } from 'node:fs';
+import { isAbsolute, relative, resolve, sep } from 'node:path';
 import type { Checkpoint } from '../core/checkpoint.ts';
-import type { PublicKey } from '../core/keys.ts';
+import { isSameKey, type PublicKey } from '../core/keys.ts';
 import { isInitialised, loadHostPublicKey } from '../install/host-io.ts';
 import { readAnchor } from '../install/install-io.ts';
-import { dataLayout } from '../install/layout.ts';
+import { type DataLayout, dataLayout } from '../install/layout.ts';
 import { loadPublicKey } from './key-files-io.ts';
 
-/** The log a command is about, and what is known of it from elsewhere than the log. */
-export type LogArgument = {
-  readonly directory: string;
-  /** Undefined for a log that isn't ours and no key was given for: its own genesis is no authority. */
+/** What is known of a log from elsewhere than the log: its own genesis is no authority. */
+export type LogAuthority = {
+  /** Undefined for a log that isn't ours and no key was given for. */
   readonly key: PublicKey | undefined;
   readonly anchors: readonly Checkpoint[];
 };
 
+/** The directory of the log a command is about; without one, of the install log of the data directory. */
+export function logDirectory(data: string, directory: string | undefined): string {
+  return directory ?? dataLayout(data).installLog;
+}
+
 /**
- * @param directory as given; without it the install log of the data directory
+ * @param directory of the log
  * @param keyFile `--key`; without it this host's own key counts for logs under its data directory
+ * @throws InstallError STATE_TAMPERED when what this host put aside is damaged; as `loadPublicKey`
  */
-export function resolveLog(data: string, directory: string | undefined, keyFile: string | undefined): LogArgument {
+export function logAuthority(data: string, directory: string, keyFile: string | undefined): LogAuthority {
   const layout = dataLayout(data);
-  const chosen = directory ?? layout.installLog;
-  const isOurs = isInitialised(layout) && existsSync(chosen) && resolve(chosen).startsWith(resolve(data) + sep);
-  const key = keyFile === undefined ? (isOurs ? loadHostPublicKey(layout) : undefined) : loadPublicKey(keyFile);
-  const isInstallLog = isOurs && resolve(chosen) === resolve(layout.installLog);
-  const anchors = isInstallLog && key !== undefined && keyFile === undefined ? readAnchor(layout, key) : [];
-  return { directory: chosen, key, anchors };
+  const given = keyFile === undefined ? undefined : loadPublicKey(keyFile);
+  const own = isOurs(layout, directory) ? loadHostPublicKey(layout) : undefined;
+  const key = given ?? own;
+  // Also when our own key is given: naming it must not make the check weaker.
+  const isAnchored = key !== undefined && own !== undefined && isSameKey(key, own) && isInstallLog(layout, directory);
+  return { key, anchors: isAnchored ? readAnchor(layout, key) : [] };
+}
+
+function isOurs(layout: DataLayout, directory: string): boolean {
+  const inside = relative(real(layout.data), real(directory));
+  return !isAbsolute(inside) && inside !== '' && inside.split(sep)[0] !== '..' && isInitialised(layout);
+}
+
+function isInstallLog(layout: DataLayout, directory: string): boolean {
+  return real(directory) === real(layout.installLog);
+}
+
+/** Without symbolic links: a data directory may be reached by one. */
+function real(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    // Absent, or out of reach: then whoever opens it says so.
+    return resolve(path);
+  }
 }

@@ -1,17 +1,21 @@
 import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import rootSchema from '../../schemas/root.schema.json' with { type: 'json' };
 import { MAX_ROOT_BYTES, ROOT_PAYLOAD_TYPE } from '../bundle/format.ts';
-import { type Envelope, encodeEnvelope, parseEnvelope, signEnvelope } from '../core/dsse.ts';
+import { equalBytes } from '../core/bytes.ts';
+import { type Envelope, encodeEnvelope, parseEnvelope, payloadDigest, signEnvelope } from '../core/dsse.ts';
+import { CoreError } from '../core/errors.ts';
 import { encodeCanonicalJson } from '../core/jcs.ts';
 import type { PrivateKey } from '../core/keys.ts';
+import { validateSchema } from '../core/schema.ts';
 import { parseStrictJson } from '../core/strict-json.ts';
 import { escapeForTerminal } from '../core/terminal-text.ts';
 import { createDirectoryDurably, writeFileDurably } from '../durable/files-io.ts';
 import { verifyRootChain } from '../verify/root-chain.ts';
 import type { RootDocument, TrustRoot } from '../verify/root-document.ts';
 import { finishRoot, mergeSignatures, sealDraft } from '../verify/root-draft.ts';
-import { parseRootDocument } from '../verify/trust-root.ts';
-import { CliError } from './errors.ts';
+import { parseRoot, parseRootDocument } from '../verify/trust-root.ts';
+import { CliError, usageError } from './errors.ts';
 import { readInputFile } from './files-io.ts';
 
 /**
@@ -21,6 +25,13 @@ import { readInputFile } from './files-io.ts';
 const DRAFT = 'draft.json';
 const SIGNING = 'draft.root.dsse.json';
 const FINISHED = /^([1-9][0-9]*)\.root\.dsse\.json$/;
+
+/** A draft is a root that may still lack keys. Whether its roles add up is judged before anybody signs it. */
+const DRAFT_SCHEMA = {
+  ...rootSchema,
+  $id: `${rootSchema.$id}:draft`,
+  properties: { ...rootSchema.properties, keys: { ...rootSchema.properties.keys, minProperties: 0 } },
+};
 
 /** The finished chain, verified. @throws VerifyError when it doesn't hold together */
 export function readChain(directory: string): readonly TrustRoot[] {
@@ -35,11 +46,43 @@ export function chainFiles(directory: string): { readonly version: number; reado
     .map((name) => Number(FINISHED.exec(name)?.[1]))
     .filter((version) => !Number.isNaN(version))
     .sort((a, b) => a - b)
-    .map((version) => ({ version, bytes: readRootFile(join(directory, `${version}.root.dsse.json`)) }));
+    .map((version) => ({ version, bytes: readRootFile(finishedFile(directory, version)) }));
+}
+
+function finishedFile(directory: string, version: number): string {
+  return join(directory, `${version}.root.dsse.json`);
 }
 
 function readRootFile(path: string): Uint8Array {
   return readInputFile(path, { maxBytes: MAX_ROOT_BYTES });
+}
+
+/**
+ * The trust root that a person names: a file, or a directory for its newest finished version. Nothing says yet that it
+ * can be trusted. @throws CliError FILE_NOT_FOUND and as `readInputFile`; VerifyError as `parseRoot`
+ */
+export function readTrustRoot(path: string): TrustRoot {
+  if (!isDirectory(path)) return parseRoot(readRootFile(path));
+  const newest = readChain(path).at(-1);
+  if (newest === undefined) throw noFinishedRoot(path);
+  return newest;
+}
+
+/** The chain that a bundle carries. @throws CliError FILE_NOT_FOUND when there is none; VerifyError */
+export function readChainToCarry(directory: string): readonly Uint8Array[] {
+  const files = chainFiles(directory);
+  if (files.length === 0) throw noFinishedRoot(directory);
+  verifyRootChain(files);
+  return files.map(({ bytes }) => bytes);
+}
+
+function noFinishedRoot(directory: string): CliError {
+  const message = `there is no finished trust root in ${escapeForTerminal(directory)}; see daemoneye trust finish`;
+  return new CliError('FILE_NOT_FOUND', message);
+}
+
+function isDirectory(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
 /** Starts a draft. @throws CliError FILE_EXISTS when one is under way */
@@ -54,41 +97,66 @@ export function startDraft(directory: string, draft: RootDocument): void {
 /**
  * Changes the draft. Signatures given so far are for the old text, so they are dropped.
  * @returns whether signatures were dropped
- * @throws CliError FILE_NOT_FOUND without a draft
+ * @throws CliError FILE_NOT_FOUND without a draft, USAGE_VALUE when no draft can hold that
  */
 export function changeDraft(directory: string, change: (draft: RootDocument) => RootDocument): boolean {
-  writeDraft(directory, change(readDraft(directory)));
-  const signing = join(directory, SIGNING);
-  if (!existsSync(signing)) return false;
-  rmSync(signing);
-  return true;
+  return writeDraft(directory, change(readDraft(directory)));
 }
 
-export function readDraft(directory: string): RootDocument {
+function readDraft(directory: string): RootDocument {
   const path = join(directory, DRAFT);
-  // Not yet through the schema: a draft without keys is no root, but a draft all the same.
-  return parseStrictJson(readInputFile(path, { maxBytes: MAX_ROOT_BYTES })) as RootDocument;
+  const bytes = readRootFile(path);
+  try {
+    return validateSchema<RootDocument>(DRAFT_SCHEMA, parseStrictJson(bytes));
+  } catch (cause) {
+    if (!(cause instanceof CoreError)) throw cause;
+    throw new CoreError(cause.code, `${escapeForTerminal(path)} is not a draft: ${cause.message}`, { cause });
+  }
 }
 
-function writeDraft(directory: string, draft: RootDocument): void {
-  writeFileDurably(join(directory, DRAFT), encodeCanonicalJson(draft), { mode: 0o644 });
+function writeDraft(directory: string, draft: RootDocument): boolean {
+  const bytes = encodeCanonicalJson(draft);
+  try {
+    validateSchema(DRAFT_SCHEMA, parseStrictJson(bytes));
+  } catch (cause) {
+    if (!(cause instanceof CoreError)) throw cause;
+    throw Object.assign(usageError('USAGE_VALUE', `no trust root can hold that: ${cause.message}`), { cause });
+  }
+  const signing = join(directory, SIGNING);
+  const hadSignatures = existsSync(signing);
+  // First: cut off in between, signatures must not stand beside a draft they aren't for.
+  if (hadSignatures) rmSync(signing);
+  writeFileDurably(join(directory, DRAFT), bytes, { mode: 0o644 });
+  return hadSignatures;
 }
 
 /**
  * Signs the draft in a directory, or a copy of its envelope that was carried elsewhere.
  * @param path directory or envelope file
  * @returns the file that now holds the signature, and what it holds
- * @throws VerifyError when the draft isn't a sound root yet
+ * @throws VerifyError when the draft isn't a sound root yet; CliError DRAFT_STALE
  */
-export function signDraft(path: string, key: PrivateKey): { readonly file: string; readonly envelope: Envelope } {
-  const isDirectory = statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
-  const file = isDirectory ? join(path, SIGNING) : path;
-  const unsigned = isDirectory && !existsSync(file) ? sealDraft(readDraft(path)) : readEnvelope(file);
+export function signDraft(
+  path: string,
+  key: PrivateKey,
+): { readonly file: string; readonly envelope: Envelope; readonly document: RootDocument } {
+  const file = isDirectory(path) ? join(path, SIGNING) : path;
+  const unsigned = file === path ? readEnvelope(file) : openForSigning(path);
+  const document = parseRootDocument(unsigned.payload);
   // Whoever signs a copy must be signing a sound root, not whatever the file says.
-  sealDraft(parseRootDocument(unsigned.payload));
+  sealDraft(document);
   const envelope = signEnvelope(unsigned, key);
   writeFileDurably(file, encodeEnvelope(envelope), { mode: 0o644 });
-  return { file, envelope };
+  return { file, envelope, document };
+}
+
+/** The envelope in a workspace, with the signatures it has; made from the draft for the first of them. */
+function openForSigning(directory: string): Envelope {
+  const signing = join(directory, SIGNING);
+  if (!existsSync(signing)) return sealDraft(readDraft(directory));
+  const envelope = readEnvelope(signing);
+  assertOfDraft(directory, signing, envelope);
+  return envelope;
 }
 
 function readEnvelope(path: string): Envelope {
@@ -96,29 +164,55 @@ function readEnvelope(path: string): Envelope {
 }
 
 /**
+ * What was signed is what the draft says now, if the directory has one: it may have been edited since, and a copy may
+ * come back from an earlier draft. @throws CliError DRAFT_STALE
+ */
+function assertOfDraft(directory: string, path: string, envelope: Envelope): void {
+  if (!existsSync(join(directory, DRAFT))) return;
+  if (equalBytes(encodeCanonicalJson(readDraft(directory)), envelope.payload)) return;
+  const [copy, draft] = [path, join(directory, DRAFT)].map(escapeForTerminal);
+  const message = `${copy} was signed over another draft than ${draft}; remove it and have the draft signed`;
+  throw new CliError('DRAFT_STALE', message);
+}
+
+/**
  * Gathers the signatures (also from copies) and makes the next version of the chain.
- * @returns the file written
- * @throws VerifyError below a threshold; CliError FILE_NOT_FOUND when nobody has signed
+ * @returns the version, and the file it is in
+ * @throws VerifyError below a threshold; CliError FILE_NOT_FOUND when nobody has signed, DRAFT_STALE
  */
 export function finishDraft(
   directory: string,
   copies: readonly string[],
-): { readonly file: string; readonly version: number } {
+): { readonly file: string; readonly root: TrustRoot } {
   const own = join(directory, SIGNING);
-  const [first, ...others] = [...(existsSync(own) ? [own] : []), ...copies].map(readEnvelope);
+  if (!existsSync(own) && !existsSync(join(directory, DRAFT))) {
+    throw new CliError('FILE_NOT_FOUND', `no draft is under way in ${escapeForTerminal(directory)}`);
+  }
+  const paths = [...(existsSync(own) ? [own] : []), ...copies];
+  const [first, ...others] = paths.map((path) => {
+    const envelope = readEnvelope(path);
+    assertOfDraft(directory, path, envelope);
+    return envelope;
+  });
   if (first === undefined) {
     throw new CliError('FILE_NOT_FOUND', `nobody has signed the draft in ${escapeForTerminal(directory)} yet`);
   }
-  const merged = mergeSignatures(first, others);
-  const document = parseRootDocument(merged.payload);
-  const previous = readChain(directory).at(-1);
-  if (document.version !== (previous?.version ?? 0) + 1) {
-    const message = `the draft is version ${document.version}, but the chain ends at ${previous?.version ?? 0}`;
-    throw new CliError('FILE_EXISTS', message);
-  }
-  const finished = finishRoot(merged, document, previous);
-  const file = join(directory, `${document.version}.root.dsse.json`);
-  writeFileDurably(file, encodeEnvelope(finished), { mode: 0o644 });
+  const root = finishedRoot(directory, mergeSignatures(first, others));
+  const file = finishedFile(directory, root.version);
+  if (!existsSync(file)) writeFileDurably(file, encodeEnvelope(root.envelope), { mode: 0o644 });
   for (const leftover of [SIGNING, DRAFT]) rmSync(join(directory, leftover), { force: true });
-  return { file, version: document.version };
+  return { file, root };
+}
+
+function finishedRoot(directory: string, signed: Envelope): TrustRoot {
+  const newest = readChain(directory).at(-1);
+  // Cut off before the draft was removed: it is finished.
+  if (newest !== undefined && newest.digest === payloadDigest(signed)) return newest;
+  const document = parseRootDocument(signed.payload);
+  const last = newest?.version ?? 0;
+  if (document.version !== last + 1) {
+    const message = `the draft is for version ${document.version}, but the newest finished one is ${last}; start anew`;
+    throw new CliError('DRAFT_STALE', message);
+  }
+  return parseRoot(encodeEnvelope(finishRoot(signed, document, newest)));
 }

@@ -6,6 +6,7 @@ import { encodeCanonicalJson } from './jcs.ts';
 import { type KeyId, type PrivateKey, type PublicKey, signWithKey, verifyWithKey } from './keys.ts';
 import { validateSchema } from './schema.ts';
 import { parseStrictJson } from './strict-json.ts';
+import { escapeForTerminal } from './terminal-text.ts';
 
 /**
  * A DSSE v1 envelope (https://github.com/secure-systems-lab/dsse, protocol.md and envelope.md): the only way a
@@ -43,7 +44,10 @@ export function parseEnvelope(bytes: Uint8Array, payloadType: string, maxBytes =
   try {
     const json = validateSchema<EnvelopeJson>(envelopeSchema, parseStrictJson(bytes));
     if (json.payloadType !== payloadType) {
-      throw new CoreError('PAYLOAD_TYPE', `the envelope holds ${json.payloadType}, not ${payloadType}`);
+      throw new CoreError(
+        'PAYLOAD_TYPE',
+        `the envelope holds ${escapeForTerminal(json.payloadType)}, not ${payloadType}`,
+      );
     }
     return {
       payloadType,

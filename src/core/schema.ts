@@ -1,6 +1,7 @@
 import type { ErrorObject, ValidateFunction } from 'ajv';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { CoreError } from './errors.ts';
+import { escapeForTerminal } from './terminal-text.ts';
 import { parseTime } from './time.ts';
 
 /** Compiled when first used: a command pays only for the schemas it meets. */
@@ -44,7 +45,12 @@ function isTime(text: string): boolean {
 function describe(errors: readonly ErrorObject[]): string {
   const [first] = errors;
   if (first === undefined) return 'the document does not match its schema';
-  const where = first.instancePath === '' ? 'the document' : first.instancePath;
+  const where = first.instancePath === '' ? 'the document' : shown(first.instancePath);
   const extra = first.params['additionalProperty'] ?? first.params['unevaluatedProperty'];
-  return extra === undefined ? `${where} ${first.message}` : `${where} has an unknown field ${JSON.stringify(extra)}`;
+  return extra === undefined ? `${where} ${first.message}` : `${where} has an unknown field "${shown(String(extra))}"`;
+}
+
+/** Names in a document are an attacker's to choose, and as long as he likes. */
+function shown(name: string): string {
+  return escapeForTerminal(name.slice(0, 200));
 }

@@ -48,6 +48,7 @@ export function storeBundle(
  * @throws InstallError STATE_TAMPERED when an active bundle is gone; DurableError
  */
 export function activate(layout: DataLayout, state: InstallState): void {
+  createDirectoryDurably(layout.bundles);
   removeUnnamed(layout, state);
   for (const [channel, { active, previous }] of state.channels) {
     const directory = channelDirectory(layout, channel);

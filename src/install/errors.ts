@@ -3,6 +3,7 @@ import { DaemonEyeError, type ErrorOptions } from '../core/errors.ts';
 export type InstallErrorCode =
   | 'NOT_INITIALISED'
   | 'ALREADY_INITIALISED'
+  | 'DIRECTORY_NOT_EMPTY'
   | 'NO_TRUST_ROOT'
   | 'ALREADY_PINNED'
   | 'STATE_TAMPERED';

@@ -2,15 +2,17 @@ import { existsSync, readFileSync } from 'node:fs';
 import { type Checkpoint, verifyCheckpoint } from '../core/checkpoint.ts';
 import { decidingCheck } from '../core/checks.ts';
 import type { Digest } from '../core/digest.ts';
-import type { PublicKey } from '../core/keys.ts';
+import { DaemonEyeError, messageOf } from '../core/errors.ts';
+import type { PrivateKey, PublicKey } from '../core/keys.ts';
 import type { Time } from '../core/time.ts';
+import { durableErrorFrom } from '../durable/errors.ts';
 import { createDirectoryDurably, writeFileDurably } from '../durable/files-io.ts';
 import type { Surroundings } from '../ledger/composer.ts';
 import type { Actor } from '../ledger/line.ts';
 import { parseLine } from '../ledger/line.ts';
 import { openLedgerReader } from '../ledger/reader-io.ts';
 import { verifyLedger } from '../ledger/verify-io.ts';
-import { openLedgerWriter } from '../ledger/writer-io.ts';
+import { type LedgerWriter, openLedgerWriter } from '../ledger/writer-io.ts';
 import { activate } from './activation-io.ts';
 import { tampered } from './errors.ts';
 import { assertInitialised, INSTALL_LOG_HASH, loadHostKey, loadHostPublicKey } from './host-io.ts';
@@ -60,17 +62,14 @@ export async function openInstall(
   const layout = dataLayout(data);
   assertInitialised(layout);
   const key = loadHostKey(layout);
-  const writer = await openLedgerWriter({
-    directory: layout.installLog,
-    key,
-    anchors: readAnchor(layout, key.publicKey),
-    ...surroundings,
-  });
+  const writer = await openLog(layout, key, surroundings);
   try {
     let state = await readState(layout, key.publicKey, builtAt);
     createDirectoryDurably(layout.staging);
     clearStaging(layout.staging);
     activate(layout, state);
+    // Entries that a crash kept from it: of the last apply, or of this recovery.
+    await storeAnchor(layout, writer);
     return {
       layout,
       get state() {
@@ -80,7 +79,7 @@ export async function openInstall(
         const { seq, leaf } = await writer.append({ ...event, actor });
         state = foldEvent(state, event);
         activate(layout, state);
-        writeFileDurably(layout.anchor, (await writer.head()).note, { mode: 0o644 });
+        await storeAnchor(layout, writer);
         return { seq, leaf };
       },
       [Symbol.asyncDispose]: () => writer.close(),
@@ -88,6 +87,18 @@ export async function openInstall(
   } catch (error) {
     await writer.close();
     throw error;
+  }
+}
+
+async function openLog(layout: DataLayout, key: PrivateKey, surroundings: Surroundings): Promise<LedgerWriter> {
+  const anchors = readAnchor(layout, key.publicKey);
+  try {
+    return await openLedgerWriter({ directory: layout.installLog, key, anchors, ...surroundings });
+  } catch (cause) {
+    // A log that nobody wrote like this is a stranger's when it comes from elsewhere; here it is our own, damaged.
+    const damaged = cause instanceof DaemonEyeError && (cause.fault === 'untrusted' || cause.code === 'NOT_FOUND');
+    if (!damaged) throw cause;
+    throw tampered(`the install log ${layout.installLog} is not what was written: ${messageOf(cause)}`, { cause });
   }
 }
 
@@ -104,8 +115,22 @@ async function readState(layout: DataLayout, key: PublicKey, builtAt: Time): Pro
   return state;
 }
 
-/** The newest checkpoint that was put aside; none exists before the first entry. */
+async function storeAnchor(layout: DataLayout, writer: LedgerWriter): Promise<void> {
+  writeFileDurably(layout.anchor, (await writer.head()).note, { mode: 0o644 });
+}
+
+/**
+ * The newest checkpoint of the install log that was put aside.
+ * @throws InstallError STATE_TAMPERED when it is gone or isn't one; DurableError
+ */
 export function readAnchor(layout: DataLayout, key: PublicKey): readonly Checkpoint[] {
-  if (!existsSync(layout.anchor)) return [];
-  return [verifyCheckpoint(new Uint8Array(readFileSync(layout.anchor)), { key, hash: INSTALL_LOG_HASH })];
+  if (!existsSync(layout.anchor)) {
+    throw tampered(`${layout.anchor} is gone, which would show whether the log was cut back; restore it from a backup`);
+  }
+  try {
+    return [verifyCheckpoint(new Uint8Array(readFileSync(layout.anchor)), { key, hash: INSTALL_LOG_HASH })];
+  } catch (cause) {
+    if (!(cause instanceof DaemonEyeError)) throw durableErrorFrom(cause, 'read', layout.anchor);
+    throw tampered(`${layout.anchor} is not a checkpoint of this host: ${cause.message}`, { cause });
+  }
 }

@@ -62,6 +62,7 @@ async function materialise(
   entries: readonly IndexEntry[],
 ): Promise<void> {
   const uses = new Map<string, number>();
+  // A chunk counts too: its blob may be a whole file elsewhere, and must not be moved away from under it.
   for (const { sha256 } of entries.flatMap((entry) => entry.chunks ?? [entry])) {
     uses.set(sha256, (uses.get(sha256) ?? 0) + 1);
   }

@@ -89,7 +89,7 @@ export class Audit {
       return attachLine(this.#end, bytes);
     } catch (cause) {
       if (!(cause instanceof LedgerError)) throw cause;
-      this.lines = this.#changedBefore(place, cause) ?? problemAt(place, cause.code, cause.message);
+      this.lines = this.#changedBefore(cause) ?? problemAt(place, cause.code, cause.message);
       return undefined;
     }
   }
@@ -98,10 +98,10 @@ export class Audit {
    * A changed line shows in the line after it, whose link no longer fits. The stored leaf says which of the two it was;
    * without one (tree files are only a convenience) the place is where the chain breaks.
    */
-  #changedBefore(place: Place, { code }: LedgerError): Problem | undefined {
+  #changedBefore({ code }: LedgerError): Problem | undefined {
     const changed = this.#last;
     if (code !== 'LINE_CHAIN' || changed === undefined || this.#parts.tree.wrongLeaf !== changed.seq) return undefined;
-    const reason = `it was changed: line ${place.seq} and the tree hold another hash for it`;
+    const reason = 'it was changed: the entry after it and the tree hold another hash for it';
     return problemAt(changed, 'LINE_CHANGED', reason);
   }
 

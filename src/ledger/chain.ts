@@ -28,7 +28,7 @@ export function attachLine(end: ChainEnd, bytes: Uint8Array): Line {
     throw new LedgerError('LINE_SEQUENCE', `expected the line with seq ${end.seq} and found seq ${line.seq}`);
   }
   if (line.prev !== end.prev) {
-    const message = `line ${line.seq} was written after another line than the one that stands before it`;
+    const message = `the line was written after another line than the one that stands before it`;
     throw new LedgerError('LINE_CHAIN', message);
   }
   return line;

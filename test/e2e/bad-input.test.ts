@@ -1,5 +1,15 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { parseRoot } from '../../src/verify/trust-root.ts';
@@ -127,13 +137,16 @@ describe('bad input is told in one line, with the right exit code', () => {
   });
 });
 
-const asNobody = ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups'];
+const asUser = (uid: number) => ['setpriv', '--reuid', `${uid}`, '--regid', `${uid}`, '--clear-groups'];
+const NOBODY = 65534;
+/** As in most containers. */
+const NOT_IN_PASSWD = 54321;
 const canDrop = isRoot && hasTool('setpriv');
 
 describe.skipIf(!canDrop)('without permission (needs root and setpriv, to give it up)', () => {
-  const run = (args: readonly string[]) => {
+  const run = (args: readonly string[], uid = NOBODY) => {
     const env = { PATH: process.env['PATH'], HOME: '/nonexistent', LC_ALL: 'C.UTF-8' };
-    const [command = '', ...drop] = asNobody;
+    const [command = '', ...drop] = asUser(uid);
     const ran = spawnSync(command, [...drop, join(ROOT, 'bin/daemoneye'), ...args], { encoding: 'utf8', env });
     return { code: ran.status, signal: null, stdout: ran.stdout, stderr: ran.stderr };
   };
@@ -143,6 +156,20 @@ describe.skipIf(!canDrop)('without permission (needs root and setpriv, to give i
     const ran = run(['bundle', 'apply', TAR, '--yes', '--data', data]);
     expect(ran.code).toBe(1);
     expect(ran.stderr).toMatch(/^daemoneye: [^\n]+ \[[A-Z_]+\]\n$/);
+  });
+
+  it('nor is it taken for one that was never made', async () => {
+    expectError(run(['bundle', 'list', '--data', await enclave()]), 'NO_PERMISSION', 1);
+  });
+
+  it('a user without an entry in passwd can do it all', () => {
+    const folder = tempDirectory();
+    chownSync(folder, NOT_IN_PASSWD, NOT_IN_PASSWD);
+    const { digest } = parseRoot(new Uint8Array(readFileSync(ROOT_FILE)));
+    for (const words of [['init'], ['trust', 'pin', ROOT_FILE, '--fingerprint', digest], ['bundle', 'list']]) {
+      const ran = run([...words, '--data', join(folder, 'data')], NOT_IN_PASSWD);
+      expect(ran.code, ran.stderr).toBe(0);
+    }
   });
 
   it('an unreadable bundle is told in one line', () => {

@@ -217,6 +217,14 @@ describe('a data directory that somebody touched', () => {
     await expectCodeAsync(open(data), 'TAMPERED');
   });
 
+  it('is refused when what would show that is taken away', async () => {
+    const data = await appliedEnclave();
+    const { rmSync } = await import('node:fs');
+    rmSync(join(data, 'trust', 'install.checkpoint'));
+    await expectCodeAsync(readInstall(data, BUILT_AT), 'STATE_TAMPERED');
+    await expectCodeAsync(open(data), 'STATE_TAMPERED');
+  });
+
   it('is refused when the pinned root is another', async () => {
     const data = await appliedEnclave();
     const first = rootOne();

@@ -1,5 +1,5 @@
-import { readdirSync, rmSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { encodeEnvelope, parseEnvelope } from '../../src/core/dsse.ts';
 import { initHost } from '../../src/install/host-io.ts';
@@ -34,6 +34,28 @@ describe('init', () => {
     rmSync(join(data, 'logs'), { recursive: true });
     initHost(data, ISSUED_AT, systemRandom);
     expect((await readInstall(data, BUILT_AT)).state.channels.size).toBe(0);
+  });
+
+  it.each(['notes.txt', 'bundles/samples/x', 'staging/x', 'keys/alice.key.pem', 'trust/roots/1.root.dsse.json'])(
+    "leaves a directory alone that holds somebody's %s",
+    (path) => {
+      // What a data directory's log doesn't name gets removed: a project folder must not become one by a typo.
+      const data = tempDirectory();
+      mkdirSync(dirname(join(data, path)), { recursive: true });
+      writeFileSync(join(data, path), 'mine');
+      const before = readdirSync(data);
+      expectCode(() => initHost(data, ISSUED_AT, systemRandom), 'DIRECTORY_NOT_EMPTY');
+      expect(readFileSync(join(data, path), 'utf8')).toBe('mine');
+      expect(readdirSync(data)).toEqual(before);
+    },
+  );
+
+  it('does not start over where only the genesis is gone: that would throw away the key and the log', async () => {
+    const data = await makeEnclave();
+    const key = readFileSync(join(data, 'keys/log.key.pem'), 'utf8');
+    rmSync(join(data, 'logs/install/genesis.json'));
+    expectCode(() => initHost(data, ISSUED_AT, systemRandom), 'DIRECTORY_NOT_EMPTY');
+    expect(readFileSync(join(data, 'keys/log.key.pem'), 'utf8')).toBe(key);
   });
 
   it('says what to do where there is none', async () => {
@@ -89,5 +111,47 @@ describe('pin', () => {
     const later = '2030-01-01T00:00:00.000Z';
     await using install = await openInstall(data, later, systemSurroundings(), { type: 'process', id: 'test' });
     await expectCodeAsync(pinRoot(install, rootOne(), parseRoot(rootOne()).digest), 'ROOT_EXPIRED');
+  });
+});
+
+describe("a damaged data directory is our own state, not a stranger's document", () => {
+  const damage = async (path: string, text: string | undefined) => {
+    const data = await makeEnclave();
+    rmSync(join(data, path));
+    if (text !== undefined) writeFileSync(join(data, path), text);
+    return data;
+  };
+
+  it.each(['junk', undefined])('keys that are %s', async (text) => {
+    await expectCodeAsync(open(await damage('keys/log.key.pem', text)), 'STATE_TAMPERED');
+    await expectCodeAsync(readInstall(await damage('keys/log.pub.pem', text), BUILT_AT), 'STATE_TAMPERED');
+  });
+
+  it('a checkpoint that is junk, or of another host', async () => {
+    const theirs = readFileSync(join(await makeEnclave(), 'trust/install.checkpoint'), 'utf8');
+    for (const text of ['junk', theirs]) {
+      const data = await damage('trust/install.checkpoint', text);
+      await expectCodeAsync(open(data), 'STATE_TAMPERED');
+      await expectCodeAsync(readInstall(data, BUILT_AT), 'STATE_TAMPERED');
+    }
+  });
+
+  it('a genesis that is junk', async () => {
+    const data = await damage('logs/install/genesis.json', 'junk');
+    await expectCodeAsync(open(data), 'STATE_TAMPERED');
+    await expectCodeAsync(readInstall(data, BUILT_AT), 'STATE_TAMPERED');
+  });
+
+  it('a log without its entries', async () => {
+    const data = await makeEnclave();
+    rmSync(join(data, 'logs/install/entries'), { recursive: true });
+    await expectCodeAsync(open(data), 'STATE_TAMPERED');
+  });
+
+  it('is mended where nothing is lost: no bundles yet, and no folder for them', async () => {
+    const data = await makeEnclave();
+    rmSync(join(data, 'bundles'), { recursive: true });
+    await using install = await open(data);
+    expect(readdirSync(install.layout.bundles)).toEqual([]);
   });
 });

@@ -1,8 +1,7 @@
 import type { TrustRoot } from '../../verify/root-document.ts';
-import type { Style } from './style.ts';
 
 /** A trust root for people: who may sign what. */
-export function renderRoot(root: TrustRoot, _style: Style): string {
+export function renderRoot(root: TrustRoot): string {
   const { document } = root;
   const lines = [
     `trust root ${root.version}${root.enclave === undefined ? '' : ` of ${root.enclave}`}`,
@@ -13,9 +12,11 @@ export function renderRoot(root: TrustRoot, _style: Style): string {
     'roles',
   ];
   for (const [role, { keyids, threshold, channels }] of root.roles) {
-    const who = keyids.map((keyid) => root.keys.get(keyid)?.operator ?? `${keyid.slice(0, 8)}…`);
+    // People, not keys: two keys of one operator are one voice, and a revoked key is none.
+    const unrevoked = keyids.filter((keyid) => !root.revokedKeys.has(keyid));
+    const who = [...new Set(unrevoked.map((keyid) => root.keys.get(keyid)?.operator ?? `key ${keyid.slice(0, 8)}…`))];
     const where = channels === undefined ? '' : `  on ${channels.join(', ')}`;
-    lines.push(`  ${role.padEnd(18)} ${threshold} of ${keyids.length}: ${who.join(', ')}${where}`);
+    lines.push(`  ${role.padEnd(18)} ${threshold} of ${who.length}: ${who.join(', ')}${where}`);
   }
   lines.push('', 'keys');
   for (const [keyid, { operator, notAfter }] of root.keys) {

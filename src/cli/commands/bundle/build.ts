@@ -3,15 +3,17 @@ import { Command, Option } from 'clipanion';
 import { buildBundle } from '../../../bundle/build-io.ts';
 import { BUNDLE_KINDS, isBundleKind } from '../../../bundle/format.ts';
 import { inspectBundle } from '../../../bundle/inspect-io.ts';
+import type { Digest } from '../../../core/digest.ts';
 import { RELEASE } from '../../../core/release.ts';
 import { escapeForTerminal } from '../../../core/terminal-text.ts';
 import { count } from '../../../core/wording.ts';
+import type { ContentVerdict } from '../../../verify/bundle-verification.ts';
 import { DaemonCommand } from '../../command.ts';
 import { checkBuiltContent } from '../../content-check-io.ts';
 import { CliError, usageError } from '../../errors.ts';
 import { EXIT, type ExitCode } from '../../exit-codes.ts';
 import { parseMoment } from '../../moment.ts';
-import { chainFiles, readChain } from '../../trust-workspace-io.ts';
+import { readChainToCarry } from '../../trust-workspace-io.ts';
 
 export class BundleBuild extends DaemonCommand {
   static override paths = [['bundle', 'build']];
@@ -42,7 +44,7 @@ export class BundleBuild extends DaemonCommand {
     if (!isBundleKind(this.kind)) throw usageError('USAGE_VALUE', `--kind is one of ${BUNDLE_KINDS.join(', ')}`);
     const place = await this.#place();
     const issuedAt = parseMoment(this.#date(), this.now, '--issued-at');
-    readChain(this.root);
+    const rootChain = readChainToCarry(this.root);
     const statement = {
       kind: this.kind,
       ...place,
@@ -52,20 +54,15 @@ export class BundleBuild extends DaemonCommand {
       builder: { name: RELEASE.name, version: RELEASE.version },
       requires: {},
     };
-    const rootChain = chainFiles(this.root).map(({ bytes }) => bytes);
     const built = await buildBundle({ source: this.source, out: this.out, rootChain, ...statement });
-    const content = await checkBuiltContent(this.out, { ...statement, ...built });
-    if (!content.ok) {
-      rmSync(this.out, { recursive: true, force: true });
-      throw new CliError('CONTENT_REFUSED', `nothing was built: ${content.reason}`);
-    }
+    const content = await this.#checked({ ...statement, ...built });
     const { channel, seq } = place;
     this.result({ out: this.out, kind: this.kind, channel, seq, issuedAt, ...built }, this.#text(channel, seq, built));
     this.note(`${content.reason}. Next: daemoneye bundle sign ${escapeForTerminal(this.out)} --key KEY`);
     return EXIT.done;
   }
 
-  async #place(): Promise<{ channel: string; seq: number; prev: `sha256:${string}` | `blake3:${string}` | null }> {
+  async #place(): Promise<{ channel: string; seq: number; prev: Digest | null }> {
     if (this.after !== undefined) {
       const { statement, payload } = await inspectBundle(this.after);
       if (this.channel !== undefined && this.channel !== statement.channel) {
@@ -74,14 +71,33 @@ export class BundleBuild extends DaemonCommand {
       return { channel: statement.channel, seq: statement.seq + 1, prev: payload };
     }
     if (this.channel === undefined) throw usageError('USAGE_OPTION', 'say where it belongs: --channel, or --after');
+    if (this.channel.split('/')[0] !== this.kind) {
+      const message = `--channel ${this.channel}: a bundle of kind ${this.kind} belongs on a channel ${this.kind}/…`;
+      throw usageError('USAGE_OPTION', message);
+    }
     return { channel: this.channel, seq: 1, prev: null };
+  }
+
+  /** A bundle whose content nobody would accept, or couldn't be looked at, is not left lying about. */
+  async #checked(built: Parameters<typeof checkBuiltContent>[1]): Promise<ContentVerdict> {
+    try {
+      const content = await checkBuiltContent(this.out, built);
+      if (!content.ok) throw new CliError('CONTENT_REFUSED', `nothing was built: ${content.reason}`);
+      this.signal.throwIfAborted();
+      return content;
+    } catch (error) {
+      rmSync(this.out, { recursive: true, force: true });
+      throw error;
+    }
   }
 
   /** https://reproducible-builds.org/specs/source-date-epoch/ */
   #date(): string {
     const epoch = this.context.env['SOURCE_DATE_EPOCH'];
     if (this.issuedAt !== undefined) return this.issuedAt;
-    return epoch !== undefined && /^[0-9]{1,11}$/.test(epoch) ? new Date(Number(epoch) * 1000).toISOString() : this.now;
+    if (epoch === undefined || epoch === '') return this.now;
+    if (/^[0-9]{1,11}$/.test(epoch)) return new Date(Number(epoch) * 1000).toISOString();
+    throw usageError('USAGE_VALUE', `SOURCE_DATE_EPOCH holds seconds since 1970, not "${epoch}"`);
   }
 
   #text(channel: string, seq: number, built: { statement: string; files: number; bytes: number }): string {

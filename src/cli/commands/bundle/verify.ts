@@ -15,9 +15,10 @@ import type { BundleTrust } from '../../../verify/bundle-verification.ts';
 import { DaemonCommand } from '../../command.ts';
 import { contentCheck } from '../../content-check-io.ts';
 import { EXIT, type ExitCode } from '../../exit-codes.ts';
+import { judging } from '../../judging.ts';
 import { parseMoment } from '../../moment.ts';
 import { renderReport } from '../../render/report.ts';
-import { readRoot } from '../trust/show.ts';
+import { readTrustRoot } from '../../trust-workspace-io.ts';
 
 export class BundleVerify extends DaemonCommand {
   static override paths = [['bundle', 'verify']];
@@ -48,9 +49,11 @@ export class BundleVerify extends DaemonCommand {
 
   async #trust(): Promise<BundleTrust> {
     const options = { toolVersion: RELEASE.version, acceptGap: this.acceptGap, requireFresh: this.requireFresh };
-    if (this.trust !== undefined) return trustOf(initialState(RELEASE.builtAt), readRoot(this.trust), options);
-    const { layout, state } = await readInstall(this.dataDirectory, RELEASE.builtAt);
-    return trustOf(state, loadPinnedRoot(layout, state), options);
+    if (this.trust !== undefined) return trustOf(initialState(RELEASE.builtAt), readTrustRoot(this.trust), options);
+    return judging(async () => {
+      const { layout, state } = await readInstall(this.dataDirectory, RELEASE.builtAt);
+      return trustOf(state, loadPinnedRoot(layout, state), options);
+    });
   }
 
   async #judge(trust: BundleTrust): Promise<Report> {

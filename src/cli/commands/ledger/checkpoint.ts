@@ -3,7 +3,7 @@ import { decodeUtf8, encodeHex } from '../../../core/bytes.ts';
 import { openLedgerReader } from '../../../ledger/reader-io.ts';
 import { DaemonCommand } from '../../command.ts';
 import { EXIT, type ExitCode } from '../../exit-codes.ts';
-import { resolveLog } from '../../log-argument-io.ts';
+import { logDirectory } from '../../log-argument-io.ts';
 
 export class LedgerCheckpoint extends DaemonCommand {
   static override paths = [['ledger', 'checkpoint']];
@@ -15,7 +15,7 @@ export class LedgerCheckpoint extends DaemonCommand {
   log = Option.String({ name: 'LOG', required: false });
 
   async run(): Promise<ExitCode> {
-    const { directory } = resolveLog(this.dataDirectory, this.log, undefined);
+    const directory = logDirectory(this.dataDirectory, this.log);
     using reader = await openLedgerReader(directory);
     const { checkpoint, note } = reader.head;
     const text = decodeUtf8(note);

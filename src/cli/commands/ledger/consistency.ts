@@ -3,7 +3,7 @@ import { encodeBase64 } from '../../../core/bytes.ts';
 import { openLedgerReader } from '../../../ledger/reader-io.ts';
 import { DaemonCommand } from '../../command.ts';
 import { EXIT, type ExitCode } from '../../exit-codes.ts';
-import { resolveLog } from '../../log-argument-io.ts';
+import { logDirectory } from '../../log-argument-io.ts';
 import { parseWholeNumber } from '../../whole-number.ts';
 
 export class LedgerConsistency extends DaemonCommand {
@@ -19,7 +19,7 @@ export class LedgerConsistency extends DaemonCommand {
   log = Option.String({ name: 'LOG', required: false });
 
   async run(): Promise<ExitCode> {
-    const { directory } = resolveLog(this.dataDirectory, this.log, undefined);
+    const directory = logDirectory(this.dataDirectory, this.log);
     using reader = await openLedgerReader(directory);
     const [size1, size2] = [parseWholeNumber(this.a, 'A'), parseWholeNumber(this.b, 'B')];
     const proof = (await reader.proveConsistency(size1, size2)).map(encodeBase64);

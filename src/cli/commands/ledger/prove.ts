@@ -1,10 +1,10 @@
 import { Command, Option } from 'clipanion';
 import { escapeForTerminal } from '../../../core/terminal-text.ts';
-import { writeFileDurably } from '../../../durable/files-io.ts';
 import { openLedgerReader } from '../../../ledger/reader-io.ts';
 import { DaemonCommand } from '../../command.ts';
 import { EXIT, type ExitCode } from '../../exit-codes.ts';
-import { resolveLog } from '../../log-argument-io.ts';
+import { createFilesDurably } from '../../files-io.ts';
+import { logDirectory } from '../../log-argument-io.ts';
 import { parseWholeNumber } from '../../whole-number.ts';
 
 export class LedgerProve extends DaemonCommand {
@@ -18,21 +18,23 @@ export class LedgerProve extends DaemonCommand {
 
   seq = Option.String({ name: 'SEQ' });
   log = Option.String({ name: 'LOG', required: false });
-  out = Option.String('--out', { description: 'write the proof to `FILE` instead of standard output' });
-  line = Option.String('--line', { description: 'write the line, verbatim, to `FILE`' });
+  out = Option.String('--out', { description: 'write the proof to the new `FILE` instead of standard output' });
+  line = Option.String('--line', { description: 'write the line, verbatim, to the new `FILE`' });
 
   async run(): Promise<ExitCode> {
     const seq = parseWholeNumber(this.seq, 'SEQ');
-    const { directory } = resolveLog(this.dataDirectory, this.log, undefined);
+    const directory = logDirectory(this.dataDirectory, this.log);
     using reader = await openLedgerReader(directory);
     const proof = await reader.proveInclusion(seq);
     const line = await reader.line(seq);
-    if (this.line !== undefined) writeFileDurably(this.line, line, { mode: 0o644 });
+    createFilesDurably([
+      ...(this.line === undefined ? [] : [{ path: this.line, bytes: line, mode: 0o644 }]),
+      ...(this.out === undefined ? [] : [{ path: this.out, bytes: proof, mode: 0o644 }]),
+    ]);
     if (this.out === undefined && !this.json) {
       await this.context.output.stream(proof);
       return EXIT.done;
     }
-    if (this.out !== undefined) writeFileDurably(this.out, proof, { mode: 0o644 });
     const text = Buffer.from(proof).toString('utf8');
     const where = escapeForTerminal(this.out ?? '');
     this.result(

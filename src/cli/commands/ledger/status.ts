@@ -4,7 +4,7 @@ import { escapeForTerminal } from '../../../core/terminal-text.ts';
 import { openLedgerReader } from '../../../ledger/reader-io.ts';
 import { DaemonCommand } from '../../command.ts';
 import { EXIT, type ExitCode } from '../../exit-codes.ts';
-import { resolveLog } from '../../log-argument-io.ts';
+import { logDirectory } from '../../log-argument-io.ts';
 
 export class LedgerStatus extends DaemonCommand {
   static override paths = [['ledger', 'status']];
@@ -17,7 +17,7 @@ export class LedgerStatus extends DaemonCommand {
   log = Option.String({ name: 'LOG', required: false });
 
   async run(): Promise<ExitCode> {
-    const { directory } = resolveLog(this.dataDirectory, this.log, undefined);
+    const directory = logDirectory(this.dataDirectory, this.log);
     using reader = await openLedgerReader(directory);
     const { genesis, size } = reader;
     const root = `${genesis.hash}:${encodeHex(reader.head.checkpoint.root)}`;

@@ -2,7 +2,8 @@ import { Command, Option } from 'clipanion';
 import { verifyLedger } from '../../../ledger/verify-io.ts';
 import { DaemonCommand } from '../../command.ts';
 import { EXIT, type ExitCode } from '../../exit-codes.ts';
-import { resolveLog } from '../../log-argument-io.ts';
+import { judging } from '../../judging.ts';
+import { logAuthority, logDirectory } from '../../log-argument-io.ts';
 import { renderReport } from '../../render/report.ts';
 
 export class LedgerVerify extends DaemonCommand {
@@ -22,7 +23,8 @@ export class LedgerVerify extends DaemonCommand {
   key = Option.String('--key', { description: 'the log is signed by the public key in `FILE`' });
 
   async run(): Promise<ExitCode> {
-    const { directory, key, anchors } = resolveLog(this.dataDirectory, this.log, this.key);
+    const directory = logDirectory(this.dataDirectory, this.log);
+    const { key, anchors } = await judging(() => logAuthority(this.dataDirectory, directory, this.key));
     const report = await verifyLedger(directory, { ...(key === undefined ? {} : { key }), anchors });
     this.result(report, renderReport(report, this.style));
     return report.verdict === 'trusted' ? EXIT.done : EXIT.untrusted;

@@ -4,6 +4,7 @@ import { DaemonCommand } from '../../command.ts';
 import { EXIT, type ExitCode } from '../../exit-codes.ts';
 import { loadPublicKey } from '../../key-files-io.ts';
 import { parseMoment } from '../../moment.ts';
+import { parseName } from '../../names.ts';
 import { changeDraft } from '../../trust-workspace-io.ts';
 import { DROPPED_SIGNATURES } from './wording.ts';
 
@@ -24,7 +25,7 @@ export class TrustAddKey extends DaemonCommand {
   async run(): Promise<ExitCode> {
     const key = loadPublicKey(this.file);
     const about = {
-      ...(this.operator === undefined ? {} : { operator: this.operator }),
+      ...(this.operator === undefined ? {} : { operator: parseName(this.operator, '--operator') }),
       ...(this.notAfter === undefined ? {} : { notAfter: parseMoment(this.notAfter, this.now, '--not-after') }),
     };
     const dropped = changeDraft(this.directory, (draft) => withKey(draft, key, about));

@@ -2,7 +2,7 @@ import { Command, Option } from 'clipanion';
 import { escapeForTerminal } from '../../../core/terminal-text.ts';
 import { DaemonCommand } from '../../command.ts';
 import { EXIT, type ExitCode } from '../../exit-codes.ts';
-import { finishDraft, readChain } from '../../trust-workspace-io.ts';
+import { finishDraft } from '../../trust-workspace-io.ts';
 
 export class TrustFinish extends DaemonCommand {
   static override paths = [['trust', 'finish']];
@@ -19,8 +19,8 @@ export class TrustFinish extends DaemonCommand {
   copies = Option.Rest({ name: 'COPY' });
 
   async run(): Promise<ExitCode> {
-    const { file, version } = finishDraft(this.directory, this.copies);
-    const fingerprint = readChain(this.directory).at(-1)?.digest;
+    const { file, root } = finishDraft(this.directory, this.copies);
+    const { version, digest: fingerprint } = root;
     this.result(
       { version, file, fingerprint },
       [`trust root ${version}  ${escapeForTerminal(file)}`, `fingerprint   ${fingerprint}`].join('\n'),

@@ -1,8 +1,10 @@
 import { Command, Option } from 'clipanion';
 import { firstDraft, nextDraft } from '../../../verify/root-draft.ts';
 import { DaemonCommand } from '../../command.ts';
+import { usageError } from '../../errors.ts';
 import { EXIT, type ExitCode } from '../../exit-codes.ts';
 import { parseMoment } from '../../moment.ts';
+import { parseName } from '../../names.ts';
 import { readChain, startDraft } from '../../trust-workspace-io.ts';
 
 export class TrustInit extends DaemonCommand {
@@ -26,9 +28,13 @@ export class TrustInit extends DaemonCommand {
   async run(): Promise<ExitCode> {
     const issuedAt = this.issuedAt === undefined ? this.now : parseMoment(this.issuedAt, this.now, '--issued-at');
     const expires = parseMoment(this.expires, issuedAt, '--expires');
+    if (expires <= issuedAt) {
+      throw usageError('USAGE_VALUE', `--expires ${this.expires} is no later than its issue at ${issuedAt}`);
+    }
+    const enclave = this.enclave === undefined ? {} : { enclave: parseName(this.enclave, '--enclave') };
     const last = readChain(this.directory).at(-1);
     const next = last === undefined ? firstDraft(issuedAt, expires) : nextDraft(last, issuedAt, expires);
-    startDraft(this.directory, this.enclave === undefined ? next : { ...next, enclave: this.enclave });
+    startDraft(this.directory, { ...next, ...enclave });
     this.result(
       { version: next.version, issuedAt, expires, directory: this.directory },
       `draft of trust root ${next.version}, valid until ${expires}`,

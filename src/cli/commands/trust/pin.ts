@@ -2,6 +2,7 @@ import { Command, Option } from 'clipanion';
 import { MAX_ROOT_BYTES } from '../../../bundle/format.ts';
 import { pinRoot } from '../../../install/pin-io.ts';
 import { DaemonCommand } from '../../command.ts';
+import { usageError } from '../../errors.ts';
 import { EXIT, type ExitCode } from '../../exit-codes.ts';
 import { readInputFile } from '../../files-io.ts';
 import { openInstallHere } from '../../install-here-io.ts';
@@ -24,7 +25,7 @@ export class TrustPin extends DaemonCommand {
     const { root, entry } = await pinRoot(
       install,
       readInputFile(this.file, { maxBytes: MAX_ROOT_BYTES }),
-      this.fingerprint,
+      parseFingerprint(this.fingerprint),
     );
     this.result(
       { version: root.version, fingerprint: root.digest, expires: root.expires, entry },
@@ -32,4 +33,11 @@ export class TrustPin extends DaemonCommand {
     );
     return EXIT.done;
   }
+}
+
+/** As people copy it from paper: in groups, in capitals, with or without the name of the hash. */
+function parseFingerprint(text: string): string {
+  const digits = /^(?:sha256:)?([0-9a-f]{64})$/.exec(text.replace(/\s/g, '').toLowerCase())?.[1];
+  if (digits !== undefined) return `sha256:${digits}`;
+  throw usageError('USAGE_VALUE', `--fingerprint takes sha256: and 64 hex digits, not "${text}"`);
 }

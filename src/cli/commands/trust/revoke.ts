@@ -1,12 +1,12 @@
 import { Command, Option } from 'clipanion';
-import { parseDigest } from '../../../core/digest.ts';
+import type { Digest } from '../../../core/digest.ts';
 import type { RootDocument } from '../../../verify/root-document.ts';
 import { withRevokedKey, withRevokedPayload } from '../../../verify/root-draft.ts';
 import { DaemonCommand } from '../../command.ts';
+import { keyidsNamed } from '../../draft-keys-io.ts';
 import { usageError } from '../../errors.ts';
 import { EXIT, type ExitCode } from '../../exit-codes.ts';
 import { changeDraft } from '../../trust-workspace-io.ts';
-import { keyidsNamed } from './set-role.ts';
 import { DROPPED_SIGNATURES } from './wording.ts';
 
 export class TrustRevoke extends DaemonCommand {
@@ -21,7 +21,7 @@ export class TrustRevoke extends DaemonCommand {
   });
 
   directory = Option.String({ name: 'DIR' });
-  keys = Option.Array('--key', [], { description: 'revoke `KEY`: a file, an operator (all keys) or a keyid' });
+  keys = Option.Array('--key', [], { description: 'revoke `KEY`: an operator (all of its keys), a keyid or a file' });
   payloads = Option.Array('--payload', [], { description: 'revoke the document with the payload `DIGEST`' });
 
   async run(): Promise<ExitCode> {
@@ -32,10 +32,7 @@ export class TrustRevoke extends DaemonCommand {
     const dropped = changeDraft(this.directory, (draft) => {
       const keyids = this.keys.flatMap((key) => keyidsNamed(draft, key));
       const withKeys = keyids.reduce(withRevokedKey, draft);
-      const next = this.payloads.reduce((root, payload) => {
-        const { name, hash } = parseDigest(payload);
-        return withRevokedPayload(root, `${name}:${Buffer.from(hash).toString('hex')}`);
-      }, withKeys);
+      const next = this.payloads.map(payloadNamed).reduce(withRevokedPayload, withKeys);
       revoked = next.revoked;
       return next;
     });
@@ -44,4 +41,10 @@ export class TrustRevoke extends DaemonCommand {
     if (dropped) this.note(DROPPED_SIGNATURES);
     return EXIT.done;
   }
+}
+
+/** Documents are told by their SHA-256; revoking any other digest would look like something and do nothing. */
+function payloadNamed(text: string): Digest {
+  if (/^sha256:[0-9a-f]{64}$/.test(text)) return text as Digest;
+  throw usageError('USAGE_VALUE', `--payload takes sha256: and 64 hex digits, as reports show it, not "${text}"`);
 }

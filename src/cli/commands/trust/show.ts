@@ -1,17 +1,12 @@
-import { existsSync, statSync } from 'node:fs';
 import { Command, Option } from 'clipanion';
-import { MAX_ROOT_BYTES } from '../../../bundle/format.ts';
 import { RELEASE } from '../../../core/release.ts';
 import { readInstall } from '../../../install/install-io.ts';
 import { loadPinnedRoot } from '../../../install/root-store-io.ts';
 import type { TrustRoot } from '../../../verify/root-document.ts';
-import { parseRoot } from '../../../verify/trust-root.ts';
 import { DaemonCommand } from '../../command.ts';
-import { CliError } from '../../errors.ts';
 import { EXIT, type ExitCode } from '../../exit-codes.ts';
-import { readInputFile } from '../../files-io.ts';
 import { renderRoot } from '../../render/root.ts';
-import { readChain } from '../../trust-workspace-io.ts';
+import { readTrustRoot } from '../../trust-workspace-io.ts';
 
 export class TrustShow extends DaemonCommand {
   static override paths = [['trust', 'show']];
@@ -27,10 +22,10 @@ export class TrustShow extends DaemonCommand {
   root = Option.String({ name: 'ROOT', required: false });
 
   async run(): Promise<ExitCode> {
-    const root = this.root === undefined ? await this.#pinned() : readRoot(this.root);
+    const root = this.root === undefined ? await this.#pinned() : readTrustRoot(this.root);
     this.result(
       { version: root.version, fingerprint: root.digest, root: root.document, pinned: this.root === undefined },
-      renderRoot(root, this.style),
+      renderRoot(root),
     );
     return EXIT.done;
   }
@@ -39,14 +34,4 @@ export class TrustShow extends DaemonCommand {
     const { layout, state } = await readInstall(this.dataDirectory, RELEASE.builtAt);
     return loadPinnedRoot(layout, state);
   }
-}
-
-/** A root file, or the newest finished version in a directory. */
-export function readRoot(path: string): TrustRoot {
-  if (existsSync(path) && statSync(path).isDirectory()) {
-    const newest = readChain(path).at(-1);
-    if (newest === undefined) throw new CliError('FILE_NOT_FOUND', `there is no finished trust root in ${path}`);
-    return newest;
-  }
-  return parseRoot(readInputFile(path, { maxBytes: MAX_ROOT_BYTES }));
 }

@@ -7,6 +7,9 @@ import { EXIT, type ExitCode } from '../../exit-codes.ts';
 import { loadPrivateKey } from '../../key-files-io.ts';
 import { signDraft } from '../../trust-workspace-io.ts';
 
+const NO_ROOT_KEY =
+  'This key does not hold the role root in the draft: it counts only if it held it in the version before.';
+
 export class TrustSign extends DaemonCommand {
   static override paths = [['trust', 'sign']];
   static override usage = Command.Usage({
@@ -26,12 +29,13 @@ export class TrustSign extends DaemonCommand {
 
   async run(): Promise<ExitCode> {
     const key = await loadPrivateKey(this.key, this.context, this.passphraseFile);
-    const { file, envelope } = signDraft(this.draft, key);
+    const { file, envelope, document } = signDraft(this.draft, key);
     const fingerprint = payloadDigest(envelope);
     this.result(
       { file, keyid: key.publicKey.keyid, fingerprint, signatures: envelope.signatures.length },
       `${escapeForTerminal(file)}: ${count(envelope.signatures.length, 'signature')}, fingerprint ${fingerprint}`,
     );
+    if (document.roles['root']?.keyids.includes(key.publicKey.keyid) !== true) this.note(NO_ROOT_KEY);
     return EXIT.done;
   }
 }

@@ -1,0 +1,11 @@
+import rootSchema from '../../schemas/root.schema.json' with { type: 'json' };
+import { usageError } from './errors.ts';
+
+const NAME = new RegExp(rootSchema.$defs.name.pattern);
+
+/** A name as trust roots hold it, of an operator or an enclave. @throws CliError USAGE_VALUE */
+export function parseName(text: string, option: string): string {
+  if (NAME.test(text)) return text;
+  const rule = 'lower-case letters, digits, ".", "_" and "-", at most 63, the first a letter or digit';
+  throw usageError('USAGE_VALUE', `${option} takes a name (${rule}), not "${text}"`);
+}
