@@ -76,8 +76,8 @@ function removeStale() {
   let removed = 0;
   for (const folder of ['src', 'schemas']) {
     for (const file of filesIn(join(PROJECT.dist, folder))) {
-      const source = join(ROOT, relative(PROJECT.dist, file)).replace(/\.js$/, '.ts');
-      if (existsSync(source)) continue;
+      const source = join(ROOT, relative(PROJECT.dist, file));
+      if (['.ts', '.tsx'].some((ending) => existsSync(source.replace(/\.js$/, ending)))) continue;
       rmSync(file);
       removed += 1;
       removeEmpty(dirname(file));

@@ -27,6 +27,7 @@ async function makeTrustRoot(stage: Stage): Promise<string> {
   await stage.quietly(['trust', 'set-role', 'root', 'root', ...three]);
   await stage.daemoneye(['trust', 'set-role', 'root', 'rules', ...three, '--channel', 'rules/*']);
   await stage.daemoneye(['trust', 'set-role', 'root', 'updates', '--threshold', '1', '--key', 'dave']);
+  await stage.daemoneye(['trust', 'set-role', 'root', 'enrol', '--threshold', '1', '--key', 'carol']);
   await stage.quietly(['trust', 'sign', 'root', '--key', privateKey('alice')]);
   await stage.quietly(['trust', 'sign', 'root', '--key', privateKey('carol')]);
   const { stdout } = await stage.quietly(['trust', 'finish', 'root', '--json']);

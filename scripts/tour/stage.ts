@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 
 /** What a command did, besides what was shown of it. */
@@ -64,16 +64,25 @@ export class Stage {
     return run;
   }
 
+  /** Starts `daemoneye` and lets it run; it ends with the tour at the latest. */
+  background(args: readonly string[]): ChildProcess {
+    process.stdout.write(`   ${this.#dim(`$ daemoneye ${args.map(quoted).join(' ')} &`)}\n`);
+    return spawn(join(this.#root, 'bin', 'daemoneye'), args, { ...this.#options(), stdio: 'ignore' });
+  }
+
+  #options(): { cwd: string; env: NodeJS.ProcessEnv; signal: AbortSignal; killSignal: 'SIGTERM' } {
+    return {
+      cwd: this.#cwd,
+      env: { ...process.env, DAEMONEYE_DATA: join(this.#cwd, 'data') },
+      signal: this.#signal,
+      killSignal: 'SIGTERM',
+    };
+  }
+
   #spawn(file: string, args: readonly string[]): Promise<Run> {
     this.#signal.throwIfAborted();
     const { promise, resolve, reject } = Promise.withResolvers<Run>();
-    const child = spawn(file, args, {
-      cwd: this.#cwd,
-      env: { ...process.env, DAEMONEYE_DATA: join(this.#cwd, 'data') },
-      stdio: ['ignore', 'pipe', 'pipe'],
-      signal: this.#signal,
-      killSignal: 'SIGTERM',
-    });
+    const child = spawn(file, args, { ...this.#options(), stdio: ['ignore', 'pipe', 'pipe'] });
     let stdout = '';
     let stderr = '';
     child.stdout.setEncoding('utf8').on('data', (chunk: string) => {

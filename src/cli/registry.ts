@@ -13,6 +13,10 @@ export const NOUNS: Readonly<Record<string, string>> = {
   trust: 'trust roots: which keys hold which role, and how many must agree',
   bundle: 'signed bundles of rules',
   ledger: 'append-only logs and what they prove',
+  agent: 'the agent that watches this machine',
+  alerts: 'what the rules found',
+  evidence: 'sealed evidence packages',
+  case: 'cases: evidence packages and questions to them',
 };
 
 /**
@@ -63,6 +67,26 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   'trust pin': {
     summary: 'pin a trust root here by its fingerprint',
     load: async () => (await import('./commands/trust/pin.ts')).TrustPin,
+  },
+  'trust enrol request': {
+    summary: "ask that this host's logs be believed elsewhere",
+    load: async () => (await import('./commands/trust/enrol-request.ts')).TrustEnrolRequest,
+  },
+  'trust enrol host': {
+    summary: "sign a host's request",
+    load: async () => (await import('./commands/trust/enrol-host.ts')).TrustEnrolHost,
+  },
+  'trust enrol operator': {
+    summary: "enrol an operator's keys for roles",
+    load: async () => (await import('./commands/trust/enrol-operator.ts')).TrustEnrolOperator,
+  },
+  'trust enrol sign': {
+    summary: 'add a signature to an enrolment',
+    load: async () => (await import('./commands/trust/enrol-sign.ts')).TrustEnrolSign,
+  },
+  'trust enrol accept': {
+    summary: 'take in a signed enrolment',
+    load: async () => (await import('./commands/trust/enrol-accept.ts')).TrustEnrolAccept,
   },
   'bundle build': {
     summary: 'build an unsigned bundle, reproducibly',
@@ -115,6 +139,62 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   'ledger consistency': {
     summary: 'prove that one state of a log extends another',
     load: async () => (await import('./commands/ledger/consistency.ts')).LedgerConsistency,
+  },
+  'agent run': {
+    summary: 'watch this machine and raise alerts',
+    load: async () => (await import('./commands/agent/run.ts')).AgentRun,
+  },
+  'agent status': {
+    summary: 'tell how the agent is doing',
+    load: async () => (await import('./commands/agent/status.ts')).AgentStatus,
+  },
+  'agent stop': {
+    summary: 'end the agent',
+    load: async () => (await import('./commands/agent/stop.ts')).AgentStop,
+  },
+  'alerts list': {
+    summary: 'list what the rules found',
+    load: async () => (await import('./commands/alerts/list.ts')).AlertsList,
+  },
+  'alerts show': {
+    summary: 'tell all of one alert',
+    load: async () => (await import('./commands/alerts/show.ts')).AlertsShow,
+  },
+  query: {
+    summary: 'ask the event store of the running agent',
+    load: async () => (await import('./commands/query.ts')).Query,
+  },
+  'evidence export': {
+    summary: 'export a trace or ranges as one sealed package',
+    load: async () => (await import('./commands/evidence/export.ts')).EvidenceExport,
+  },
+  'evidence verify': {
+    summary: 'check an evidence package and say whether it is trusted',
+    load: async () => (await import('./commands/evidence/verify.ts')).EvidenceVerify,
+  },
+  'case create': {
+    summary: 'make an empty case',
+    load: async () => (await import('./commands/case/create.ts')).CaseCreate,
+  },
+  'case add': {
+    summary: 'verify an evidence package and add it to a case',
+    load: async () => (await import('./commands/case/add.ts')).CaseAdd,
+  },
+  'case list': {
+    summary: 'list the cases here',
+    load: async () => (await import('./commands/case/list.ts')).CaseList,
+  },
+  'case query': {
+    summary: 'ask a case one SELECT',
+    load: async () => (await import('./commands/case/query.ts')).CaseQuery,
+  },
+  'case lineage': {
+    summary: 'print the processes of a case as a tree',
+    load: async () => (await import('./commands/case/lineage.ts')).CaseLineage,
+  },
+  hunt: {
+    summary: 'look through a case on the terminal',
+    load: async () => (await import('./commands/hunt.ts')).Hunt,
   },
   completions: {
     summary: 'print a completion script for a shell',

@@ -17,12 +17,13 @@ const VALUED_GLOBALS = new Set(['--data']);
 export function resolveCommand(argv: readonly string[], names: readonly string[]): Resolution {
   const { words, options } = split(argv);
   const isHelp = options.includes('--help') || options.includes('-h') || words[0] === 'help';
-  const [first, second] = words[0] === 'help' ? words.slice(1) : words;
+  const [first, second, third] = words[0] === 'help' ? words.slice(1) : words;
   if (first === undefined) {
     if (options.includes('--version')) return { kind: 'command', name: 'version', argv: versionArgv(argv) };
     return { kind: 'help' };
   }
-  const name = names.includes(`${first} ${second}`) ? `${first} ${second}` : first;
+  const longest = [`${first} ${second} ${third}`, `${first} ${second}`].find((words) => names.includes(words));
+  const name = longest ?? first;
   if (names.includes(name)) return isHelp ? { kind: 'help', name } : { kind: 'command', name, argv };
   const verbs = verbsOf(first, names);
   if (verbs.length === 0) throw unknownNoun(first, second, names);

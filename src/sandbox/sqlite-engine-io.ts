@@ -22,7 +22,7 @@ import {
   type OpenRequest,
   type Question,
 } from './protocol.ts';
-import { type Instruction, refuseProgram, StatementPolicy } from './sqlite-policy.ts';
+import { Compiler, readRootPages } from './sqlite-compiler-io.ts';
 
 /** Bytes of one value, whatever made it: `replace`, `hex`, `group_concat`, a row to sort. */
 const MAX_VALUE_BYTES = 4 * 1024 * 1024;
@@ -54,44 +54,40 @@ export class SqliteEngine {
   readonly #place: Place;
   readonly #limits: AnswerLimits;
   readonly #relations: ReadonlyMap<string, ReadonlySet<string>>;
-  readonly #database: DatabaseSync | undefined;
+  /** Over the database, if there is one. */
+  readonly #compiler: Compiler | undefined;
 
   /** @throws SandboxError DATABASE */
   constructor({ place, limits, database }: OpenRequest) {
     this.#place = place;
     this.#limits = limits;
     this.#relations = new Map([...relationsIn(place)].map(([name, columns]) => [name, new Set(columns)]));
-    this.#database = database === undefined ? undefined : openFile(database, place);
+    this.#compiler =
+      database === undefined ? undefined : new Compiler(openFile(database, place), place, this.#relations);
   }
 
   /** @throws SandboxError with the codes a child may give */
   answer(question: Question): EncodedAnswer {
-    if (this.#database !== undefined) {
+    if (this.#compiler !== undefined) {
       if (question.given !== undefined) throw new SandboxError('GIVEN_REFUSED', 'this sandbox reads a database');
-      return this.#answerFrom(this.#database, question);
+      return this.#answerWith(this.#compiler, question);
     }
     const database = openMemory(this.#place, question.given ?? {});
     try {
-      return this.#answerFrom(database, question);
+      return this.#answerWith(new Compiler(database, this.#place, this.#relations), question);
     } finally {
       database.close();
     }
   }
 
-  #answerFrom(database: DatabaseSync, { sql, compileOnly }: Question): EncodedAnswer {
-    database.setAuthorizer(null);
-    const rootPages = readRootPages(database, this.#place);
-    const policy = new StatementPolicy(this.#relations);
-    database.setAuthorizer(policy.authorize);
+  #answerWith(compiler: Compiler, { sql, compileOnly }: Question): EncodedAnswer {
     try {
-      const statement = compile(database, sql, rootPages);
-      const shown = statement.columns();
-      const columns = shown.map(({ name }) => name);
-      const origins = shown.map(({ table, column }) => (table === null || column === null ? null : { table, column }));
-      const rows = compileOnly === true ? '[]' : encodeRows(statement, columns.length, this.#limits);
-      return { columns, origins, rows, reads: policy.reads };
+      return compiler.use(sql, ({ statement, columns, origins, reads }) => {
+        const rows = compileOnly === true ? '[]' : encodeRows(statement, columns.length, this.#limits);
+        return { columns, origins, rows, reads };
+      });
     } catch (cause) {
-      throw policy.refusal === undefined ? translated(cause) : new SandboxError('SQL_REFUSED', policy.refusal);
+      throw translated(cause);
     }
   }
 }
@@ -159,29 +155,6 @@ function insertRows(database: DatabaseSync, name: string, rows: readonly GivenRo
 function storable(value: GivenValue): string | bigint | number | null {
   if (typeof value === 'boolean') return value ? 1n : 0n;
   return typeof value === 'number' && Number.isSafeInteger(value) ? BigInt(value) : value;
-}
-
-/** Root pages of the contract's tables and their indexes; read each time, since a live store may be rebuilt. */
-function readRootPages(database: DatabaseSync, place: Place): Set<number> {
-  const names = tablesIn(place).map(({ name }) => `'${name}'`);
-  const rows = database
-    .prepare(`SELECT rootpage FROM sqlite_schema WHERE rootpage > 0 AND tbl_name IN (${names.join(', ')})`)
-    .all();
-  return new Set(rows.map((row) => Number(row['rootpage'])));
-}
-
-function compile(database: DatabaseSync, sql: string, rootPages: ReadonlySet<number>): StatementSync {
-  if (sql.length > MAX_SQL_LENGTH)
-    throw new SandboxError('SQL_REFUSED', `the statement is over ${MAX_SQL_LENGTH} characters`);
-  if (sql.includes('\0')) throw new SandboxError('SQL_REFUSED', 'the statement has a NUL character');
-  const statement = database.prepare(sql, { returnArrays: true, readBigInts: true });
-  // SQLite compiles the first statement and leaves the rest: `sourceSQL` is what it took.
-  if (sql.slice(statement.sourceSQL.length).trim() !== '')
-    throw new SandboxError('SQL_REFUSED', 'more than one statement');
-  const program = database.prepare(`EXPLAIN ${sql}`).all() as unknown as readonly Instruction[];
-  const refusal = refuseProgram(program, rootPages);
-  if (refusal !== undefined) throw new SandboxError('SQL_REFUSED', refusal);
-  return statement;
 }
 
 function encodeRows(statement: StatementSync, width: number, limits: AnswerLimits): string {

@@ -120,7 +120,7 @@ describe.each(NAMES)('the command "%s"', (name) => {
   });
 
   it('has a schema for what it prints with --json', () => {
-    const schema = SHARED_SCHEMAS[name] ?? name.replace(' ', '-');
+    const schema = SHARED_SCHEMAS[name] ?? name.replaceAll(' ', '-');
     expect(readdirSync(join(ROOT, 'schemas/cli'))).toContain(`${schema}.schema.json`);
   });
 });

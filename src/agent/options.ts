@@ -1,0 +1,43 @@
+import type { Time } from '../core/time.ts';
+import { DEFAULT_INTERVAL_MS, DEFAULT_SOCKETS_MS } from '../ipc/procmond-launch.ts';
+import type { Surroundings } from '../ledger/composer.ts';
+import type { AlertRecord } from './alerts/record.ts';
+import type { AgentStatus } from './status.ts';
+
+export type AgentOptions = {
+  /** Absolute path of the data directory. */
+  readonly data: string;
+  /** Build time of the program. */
+  readonly builtAt: Time;
+  readonly surroundings: Surroundings;
+  readonly env: NodeJS.ProcessEnv;
+  /** When aborted, the agent ends in good order. */
+  readonly signal: AbortSignal;
+  /** An alert was raised, and is durable. */
+  readonly onAlert?: (alert: AlertRecord) => void;
+  /** Rules are live, and the collector has looked at everything once. */
+  readonly onReady?: (status: AgentStatus) => void;
+  /** Something a person should know now. */
+  readonly note?: (text: string) => void;
+  /** Milliseconds between two looks at processes and at sockets. */
+  readonly intervalMs?: number;
+  readonly socketsMs?: number;
+  /** Whether names of environment variables are logged, and the values sealed. */
+  readonly environment?: boolean;
+};
+
+/** With nothing left open. */
+export type Settled = Required<AgentOptions>;
+
+export function settle(options: AgentOptions): Settled {
+  const nothing = () => undefined;
+  return {
+    onAlert: nothing,
+    onReady: nothing,
+    note: nothing,
+    intervalMs: DEFAULT_INTERVAL_MS,
+    socketsMs: DEFAULT_SOCKETS_MS,
+    environment: false,
+    ...options,
+  };
+}

@@ -1,0 +1,54 @@
+import { resolve } from 'node:path';
+import { Command, Option } from 'clipanion';
+import { runAgent } from '../../../agent/agent-io.ts';
+import { RELEASE } from '../../../core/release.ts';
+import { count } from '../../../core/wording.ts';
+import { systemSurroundings } from '../../../ledger/surroundings-io.ts';
+import { DaemonCommand } from '../../command.ts';
+import { EXIT, type ExitCode } from '../../exit-codes.ts';
+import { parseWholeNumber } from '../../whole-number.ts';
+import { alertLine } from '../alerts/alert-text.ts';
+
+export class AgentRun extends DaemonCommand {
+  static override paths = [['agent', 'run']];
+  static override usage = Command.Usage({
+    description: 'Watch this machine: start procmond, evaluate the rules of the active bundles, raise alerts.',
+    details:
+      'Stays in the foreground and prints alerts until it is stopped (Ctrl-C, SIGTERM, agent stop). With --json each alert is one JSON object on a line. Arguments are masked everywhere; alerts also go to alerts.ndjson in the data directory.',
+    examples: [
+      ['Until Ctrl-C', '$0 agent run'],
+      ['As a service does', '$0 agent run --quiet'],
+    ],
+  });
+
+  quiet = Option.Boolean('--quiet', false, { description: 'do not print alerts' });
+  interval = Option.String('--interval', { description: 'look at the processes every `MS` milliseconds' });
+  environment = Option.Boolean('--environment', false, {
+    description: 'record the names of environment variables too, and seal their values',
+  });
+
+  async run(): Promise<ExitCode> {
+    const { output, env } = this.context;
+    await runAgent({
+      data: resolve(this.dataDirectory),
+      builtAt: RELEASE.builtAt,
+      surroundings: systemSurroundings(),
+      env,
+      signal: this.signal,
+      environment: this.environment,
+      ...(this.interval === undefined ? {} : { intervalMs: parseWholeNumber(this.interval, '--interval') }),
+      note: (text) => this.note(text),
+      onReady: ({ rules, pid }) => {
+        const active = rules.filter(({ state }) => state === 'active' || state === 'degraded').length;
+        this.note(`ready: ${count(active, 'rule')} live, pid ${pid}`);
+      },
+      onAlert: (alert) => {
+        if (this.quiet) return;
+        const text = this.json ? JSON.stringify(alert) : alertLine(alert, this.style);
+        // A reader that goes away (| head) is no reason to stop watching.
+        void output.stream(`${text}\n`).catch(() => undefined);
+      },
+    });
+    return EXIT.done;
+  }
+}

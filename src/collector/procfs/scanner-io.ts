@@ -1,0 +1,250 @@
+import { hash } from 'node:crypto';
+import { formatEntity } from '../../core/event.ts';
+import type { Entity, ProcessExitData } from '../../core/event-data.ts';
+import type { Followed, Observation, ProcessEventType, Secret } from '../source.ts';
+import type { HashCache } from './executable-hashes-io.ts';
+import { type ReadOptions, type ReadProcess, readProcess, readStat } from './process-io.ts';
+import { childrenOf, listProcesses } from './process-list-io.ts';
+import { type Known, mayHaveExeced, ProcessTable, type Subject } from './process-table.ts';
+import { textFields } from './read-io.ts';
+import type { StatLine } from './stat-line.ts';
+
+export type ScannerOptions = {
+  readonly host: string;
+  readonly boot: string;
+  readonly hashes: HashCache;
+  readonly environment: boolean;
+  readonly bootTime: number;
+  readonly emit: (observation: Observation) => void;
+};
+
+/** For so many rounds a process counts as young. */
+const YOUNG_ROUNDS = 20;
+/** Old ones looked at in one light round. */
+const OLD_AT_ONCE = 64;
+
+/** Looks at /proc and tells what is new since the last look: starts, then new programs, then exits. */
+export class Scanner {
+  readonly table = new ProcessTable();
+  readonly #options: ScannerOptions;
+  readonly #read: ReadOptions;
+  #isFirst = true;
+  /** pid → rounds for which it is still looked at each time. */
+  readonly #young = new Map<number, number>();
+  #turn = 0;
+  /** Processes of which something was denied, at the last reading of each. */
+  readonly #denied = new Set<Entity>();
+
+  constructor(options: ScannerOptions) {
+    this.#options = options;
+    const { host, boot, hashes, environment, bootTime } = options;
+    this.#read = {
+      hashes,
+      environment,
+      bootTime,
+      entityOf: (pid, start) => formatEntity({ host, boot, pid, start }),
+      parentOf: (ppid, start) => this.#parentOf(ppid, start),
+    };
+  }
+
+  get denied(): number {
+    return this.#denied.size;
+  }
+
+  /**
+   * Looks at every process. What the first look finds was there before: process.snapshot.
+   * @throws CollectorError PROCFS_UNAVAILABLE
+   */
+  scan(): void {
+    this.#round(() => true);
+  }
+
+  /**
+   * As {@link scan}, but of what is known looks only at the young, who are about to become another program, and in turn
+   * at some of the old: listing costs a microsecond a process, looking twenty.
+   */
+  scanLightly(): void {
+    const old = Math.max(1, this.table.size - this.#young.size);
+    const turn = Math.ceil(old / Math.min(OLD_AT_ONCE, old));
+    this.#turn = (this.#turn + 1) % turn;
+    this.#round((pid) => this.#young.has(pid) || pid % turn === this.#turn);
+    for (const [pid, rounds] of this.#young) {
+      if (rounds <= 1 || this.table.get(pid) === undefined) this.#young.delete(pid);
+      else this.#young.set(pid, rounds - 1);
+    }
+  }
+
+  #round(isDue: (pid: number) => boolean): void {
+    this.#options.hashes.newRound();
+    const pids = listProcesses();
+    const type = this.#isFirst ? 'process.snapshot' : 'process.start';
+    this.#isFirst = false;
+    for (const pid of pids) if (this.table.get(pid) === undefined || isDue(pid)) this.#look(pid, type);
+    const present = new Set(pids);
+    for (const known of [...this.table.values()]) if (!present.has(known.pid)) this.#ended(known);
+  }
+
+  /** Looks only at these and at what they have started since; cheap enough for every few milliseconds. */
+  scanDescent(roots: Iterable<Known>): void {
+    this.#options.hashes.newRound();
+    const pending = [...roots];
+    for (let known = pending.pop(); known !== undefined; known = pending.pop()) {
+      const stat = readStat(known.pid);
+      if (typeof stat === 'string' || stat.start !== known.start) {
+        if (stat !== 'denied') this.#ended(known);
+        continue;
+      }
+      for (const child of childrenOf(known.pid, stat.threads)) {
+        if (this.table.get(child) !== undefined) continue;
+        this.#look(child, 'process.start');
+        const born = this.table.get(child);
+        if (born !== undefined) pending.push(born);
+      }
+      this.#compare(known, stat);
+    }
+  }
+
+  /** The living that descend from the root, nearest first, the root included if it lives. */
+  descendants(root: Entity, depth: number): (Followed & { readonly known: Known })[] {
+    const ancestors = this.table.ancestors();
+    const found = [...this.table.values()].flatMap((known) => {
+      const distance = known.exited ? undefined : this.table.distance(known.entity, root, ancestors);
+      return distance === undefined || distance > depth ? [] : [{ entity: known.entity, depth: distance, known }];
+    });
+    return found.sort((a, b) => a.depth - b.depth);
+  }
+
+  /** Tells anew what a process is. */
+  snapshot(known: Known): void {
+    const read = readProcess(known.pid, this.#read);
+    if (read !== undefined && read.stat.start === known.start) this.#tell('process.snapshot', read, known);
+  }
+
+  /** A program's hashes are known now: told of those that run it. */
+  hashed(version: string): void {
+    for (const known of this.table.values()) if (known.version === version && !known.exited) this.snapshot(known);
+  }
+
+  #look(pid: number, type: ProcessEventType): void {
+    const known = this.table.get(pid);
+    if (known === undefined) {
+      this.#started(pid, type);
+      return;
+    }
+    const stat = readStat(pid);
+    if (typeof stat === 'string') {
+      if (stat === 'lost') this.#ended(known);
+    } else if (stat.start === known.start) {
+      this.#compare(known, stat);
+    } else {
+      // The pid was used again between two looks.
+      this.#ended(known);
+      this.#started(pid, type);
+    }
+  }
+
+  #started(pid: number, type: ProcessEventType): void {
+    const read = readProcess(pid, this.#read);
+    if (read === undefined) return;
+    const { stat, data } = read;
+    const known: Known = {
+      pid,
+      start: stat.start,
+      entity: data.entity,
+      ancestor: data.parent_entity,
+      isKernelThread: stat.isKernelThread,
+      subject: {},
+      image: '',
+      program: { path: undefined, raw: undefined },
+      argvDigest: undefined,
+      version: undefined,
+      exited: false,
+    };
+    this.table.add(known);
+    if (type === 'process.start') this.#young.set(pid, YOUNG_ROUNDS);
+    this.#tell(type, read, known);
+    this.#noticeExit(known, stat);
+  }
+
+  #compare(known: Known, stat: StatLine): void {
+    if (known.exited) return;
+    const { process_name = '' } = textFields('process_name', stat.comm);
+    const isZombie = stat.state === 'Z' || stat.state === 'X';
+    if (!isZombie && mayHaveExeced(known, stat, process_name)) this.#reread(known, stat);
+    this.#noticeExit(known, stat);
+  }
+
+  #reread(known: Known, stat: StatLine): void {
+    const read = readProcess(known.pid, this.#read);
+    if (read === undefined || read.stat.start !== known.start) return;
+    const { program } = known;
+    if (!stat.hasImage && digestOf(read.argv) === known.argvDigest) {
+      // Renamed itself: the same program, as far as we may look.
+      known.subject = subjectOf(read.data);
+      return;
+    }
+    const previous = {
+      ...(program.path === undefined ? {} : { process_previous_executable: program.path }),
+      ...(program.raw === undefined ? {} : { process_previous_executable_raw: program.raw }),
+    };
+    this.#tell('process.exec', { ...read, data: { ...read.data, ...previous } }, known);
+  }
+
+  #tell(type: ProcessEventType, { data, argv, env, stat, version }: ReadProcess, known: Known): void {
+    known.subject = subjectOf(data);
+    known.image = stat.image;
+    known.argvDigest = stat.hasImage ? undefined : digestOf(argv);
+    known.program = { path: data.process_executable, raw: data.process_executable_raw };
+    known.version = version;
+    if (data.denied === undefined) this.#denied.delete(known.entity);
+    else this.#denied.add(known.entity);
+    this.#options.emit({ type, data, argv, ...(env === undefined ? {} : { env }) });
+  }
+
+  /** A zombie has ended, and still says how. */
+  #noticeExit(known: Known, stat: StatLine): void {
+    if (stat.state !== 'Z' && stat.state !== 'X') return;
+    known.exited = true;
+    const signal = stat.exitStatus & 0x7f;
+    // Where we may not look the status is 0, which would also mean success.
+    const isTold = stat.exitStatus !== 0 || known.version !== undefined;
+    const how = signal === 0 ? { process_exit_code: stat.exitStatus >>> 8 } : { process_exit_signal: signal };
+    this.#tellExit(known, isTold ? how : { denied: ['process_exit_code', 'process_exit_signal'] });
+  }
+
+  #ended(known: Known): void {
+    this.table.remove(known);
+    this.#denied.delete(known.entity);
+    if (known.exited) return;
+    this.#tellExit(known, { lost: ['process_exit_code', 'process_exit_signal'] });
+  }
+
+  #tellExit({ entity, pid, subject }: Known, how: Partial<ProcessExitData>): void {
+    const data = { event_provider: 'procfs', entity, process_pid: pid, ...subject, ...how };
+    this.#options.emit({ type: 'process.exit', data });
+  }
+
+  /** A parent is never younger than its child: then the pid was used again, or the child was adopted. */
+  #parentOf(ppid: number, start: string): Entity | undefined {
+    if (ppid <= 0) return undefined;
+    const known = this.table.get(ppid);
+    if (known !== undefined && BigInt(known.start) <= BigInt(start)) return known.entity;
+    const stat = readStat(ppid);
+    if (typeof stat === 'string' || BigInt(stat.start) > BigInt(start)) return undefined;
+    return this.#read.entityOf(ppid, stat.start);
+  }
+}
+
+/** Arguments are not kept, only what tells them from others. */
+function digestOf(argv: Secret): string {
+  return argv.state === 'captured' ? hash('sha256', argv.bytes) : argv.state;
+}
+
+function subjectOf({ process_name, process_name_raw, user_id, container_id }: ReadProcess['data']): Subject {
+  return {
+    ...(process_name === undefined ? {} : { process_name }),
+    ...(process_name_raw === undefined ? {} : { process_name_raw }),
+    ...(user_id === undefined ? {} : { user_id }),
+    ...(container_id === undefined ? {} : { container_id }),
+  };
+}

@@ -1,0 +1,118 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { encodeEnvelope } from '../core/dsse.ts';
+import type { Time } from '../core/time.ts';
+import { durableErrorFrom } from '../durable/errors.ts';
+import { createDirectoryDurably, writeFileDurably } from '../durable/files-io.ts';
+import { GENESIS_FILE } from '../ledger/format.ts';
+import { readGenesis } from '../ledger/open-io.ts';
+import {
+  mergeEnrolments,
+  parseEnrolmentEnvelope,
+  type VerifiedEnrolment,
+  verifyEnrolment,
+} from '../verify/enrolment.ts';
+import { type HostEnrolmentDocument, sealEnrolment } from '../verify/enrolment-document.ts';
+import type { TrustRoot } from '../verify/root-document.ts';
+import { InstallError } from './errors.ts';
+import { assertInitialised } from './host-io.ts';
+import { type DataLayout, dataLayout } from './layout.ts';
+
+/**
+ * Enrolment, from this side: a host asks (`trust enrol request`), holders of `enrol` sign the request on their own
+ * machines, in any order, and the signed copies are accepted wherever the host's logs are to be believed, and on the
+ * host itself, so that its evidence packages carry the enrolment along.
+ *
+ * Accepted enrolments lie in `trust/enrolments/`, named by their payload digest. They are no state: each use verifies
+ * them anew under the newest pinned root, so who puts a file there gains nothing.
+ */
+const SUFFIX = '.dsse.json';
+
+/** Directories of this host's logs, in the order of their names. @throws InstallError NOT_INITIALISED; DurableError */
+export function logDirectories(data: string): string[] {
+  const layout = dataLayout(data);
+  assertInitialised(layout);
+  const logs = dirname(layout.installLog);
+  return namesIn(logs)
+    .map((name) => join(logs, name))
+    .filter((directory) => existsSync(join(directory, GENESIS_FILE)));
+}
+
+/**
+ * The unsigned enrolment of this host with all the logs it has now. A log that is made later needs a request of its own;
+ * enrolments add up.
+ * @throws InstallError NOT_INITIALISED; LedgerError; EnrolmentError ENROLMENT_MALFORMED; DurableError
+ */
+export function hostEnrolmentRequest(
+  data: string,
+  issuedAt: Time,
+  expires: Time | undefined,
+): { readonly document: HostEnrolmentDocument; readonly bytes: Uint8Array } {
+  const genesis = logDirectories(data).map(readGenesis);
+  const [first] = genesis;
+  if (first === undefined) throw new InstallError('NOT_INITIALISED', `${data} has no logs to enrol`);
+  const document: HostEnrolmentDocument = {
+    v: 1,
+    host: first.host,
+    logs: genesis.map(({ origin, digest, hash, key }) => ({
+      origin,
+      genesis: digest,
+      hash,
+      keyid: key.keyid,
+      pem: key.pem,
+    })),
+    issuedAt,
+    ...(expires === undefined ? {} : { expires }),
+  };
+  return { document, bytes: encodeEnvelope(sealEnrolment(document)) };
+}
+
+/**
+ * Verifies an enrolment, gathered from copies that were signed apart, and stores it for this side.
+ * @throws EnrolmentError; VerifyError as `verifyEnrolment`; DurableError
+ */
+export function acceptEnrolment(
+  layout: DataLayout,
+  root: TrustRoot,
+  floor: Time,
+  copies: readonly [Uint8Array, ...Uint8Array[]],
+): { readonly enrolment: VerifiedEnrolment; readonly file: string } {
+  const [first, ...others] = copies.map(parseEnrolmentEnvelope);
+  if (first === undefined) throw new Error('there is at least one copy');
+  const bytes = encodeEnvelope(mergeEnrolments(first, others));
+  const enrolment = verifyEnrolment(root, bytes, floor);
+  const directory = enrolmentsDirectory(layout);
+  createDirectoryDurably(directory);
+  const file = join(directory, `${enrolment.payload.slice('sha256:'.length)}${SUFFIX}`);
+  writeFileDurably(file, bytes, { mode: 0o644 });
+  return { enrolment, file };
+}
+
+/** The enrolments that were accepted here, each to be verified before it is believed. @throws DurableError */
+export function readEnrolments(layout: DataLayout): Uint8Array[] {
+  const directory = enrolmentsDirectory(layout);
+  if (!existsSync(directory)) return [];
+  return namesIn(directory)
+    .filter((name) => name.endsWith(SUFFIX) && !name.startsWith('.'))
+    .map((name) => readOne(join(directory, name)));
+}
+
+function enrolmentsDirectory(layout: DataLayout): string {
+  return join(layout.trust, 'enrolments');
+}
+
+function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory).sort();
+  } catch (cause) {
+    throw durableErrorFrom(cause, 'list', directory);
+  }
+}
+
+function readOne(path: string): Uint8Array {
+  try {
+    return new Uint8Array(readFileSync(path));
+  } catch (cause) {
+    throw durableErrorFrom(cause, 'read', path);
+  }
+}

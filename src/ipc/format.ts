@@ -1,0 +1,9 @@
+/** Every magic value of the protocol in proto/ipc.proto. */
+
+export const PROTOCOL_VERSION = 1;
+
+/** Bytes of one message. A length is believed only up to here: it decides how much a peer can make us keep. */
+export const MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
+
+/** The descriptor on which a collector finds the agent. */
+export const AGENT_DESCRIPTOR = 3;

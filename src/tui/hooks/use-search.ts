@@ -1,0 +1,23 @@
+import { type Dispatch, useEffect } from 'react';
+import { messageOf } from '../../core/errors.ts';
+import type { TimelineSource } from '../timeline-source.ts';
+import type { TimelineAction } from '../timeline-state.ts';
+
+/** Runs the search that the state asks for; one that nobody waits for any more is cancelled. */
+export function useSearch(
+  source: TimelineSource,
+  needle: string | undefined,
+  dispatch: Dispatch<TimelineAction>,
+): void {
+  useEffect(() => {
+    if (needle === undefined) return;
+    const controller = new AbortController();
+    source.search(needle, controller.signal).then(
+      (rows) => dispatch({ kind: 'found', needle, rows }),
+      (error: unknown) => {
+        if (!controller.signal.aborted) dispatch({ kind: 'failed', reason: messageOf(error) });
+      },
+    );
+    return () => controller.abort();
+  }, [source, needle, dispatch]);
+}

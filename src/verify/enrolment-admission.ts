@@ -1,0 +1,69 @@
+import { DaemonEyeError } from '../core/errors.ts';
+import type { KeyId, PublicKey } from '../core/keys.ts';
+import type { Time } from '../core/time.ts';
+import { parseEnrolmentEnvelope, type VerifiedEnrolment, verifyEnrolment } from './enrolment.ts';
+import {
+  type EnrollableRole,
+  type EnrolledLog,
+  type EnrolledOperator,
+  parseEnrolmentPayload,
+} from './enrolment-document.ts';
+import type { TrustRoot } from './root-document.ts';
+
+/** An enrolment that was looked at and does not count. */
+export type RejectedEnrolment = {
+  readonly error: DaemonEyeError;
+  /** The keys it would admit, by its own unverified word: only to tell which refusal belongs to which key. */
+  readonly claimed: readonly KeyId[];
+};
+
+/** Whom a set of enrolments admits under one trust root. */
+export type Admissions = {
+  readonly logs: readonly EnrolledLog[];
+  readonly operators: readonly EnrolledOperator[];
+  readonly verified: readonly VerifiedEnrolment[];
+  readonly rejected: readonly RejectedEnrolment[];
+};
+
+/**
+ * Judges enrolments under a trust root, wherever they were found: only what verifies counts, so it doesn't matter that
+ * some of them travelled with what they are meant to admit.
+ */
+export function admit(root: TrustRoot, documents: readonly Uint8Array[], floor: Time): Admissions {
+  const verified: VerifiedEnrolment[] = [];
+  const rejected: RejectedEnrolment[] = [];
+  for (const bytes of documents) {
+    try {
+      verified.push(verifyEnrolment(root, bytes, floor));
+    } catch (error) {
+      if (!(error instanceof DaemonEyeError)) throw error;
+      rejected.push({ error, claimed: claimedBy(bytes) });
+    }
+  }
+  const logs = verified.flatMap((enrolment) => enrolment.logs);
+  const operators = verified.flatMap(({ operator }) => operator ?? []);
+  return { logs, operators, verified, rejected };
+}
+
+function claimedBy(bytes: Uint8Array): KeyId[] {
+  try {
+    const { logs, operator } = parseEnrolmentPayload(parseEnrolmentEnvelope(bytes).payload);
+    return [...logs.map(({ key }) => key), ...(operator?.keys ?? [])].map(({ keyid }) => keyid);
+  } catch {
+    // It says nothing that could be understood, so it claims nobody.
+    return [];
+  }
+}
+
+/** The operator, with a role given by an enrolment, whose key this is. */
+export function operatorOf(admissions: Admissions, role: EnrollableRole, keyid: KeyId): EnrolledOperator | undefined {
+  return admissions.operators.find(
+    ({ roles, keys }) => roles.includes(role) && keys.some((key) => key.keyid === keyid),
+  );
+}
+
+/** The keys that may sign lines in logs of a host: those of its enrolled logs. */
+export function keysOfHost(admissions: Admissions, host: string): PublicKey[] {
+  const own = admissions.logs.filter((log) => log.host === host).map(({ key }) => key);
+  return [...new Map(own.map((key) => [key.keyid, key])).values()];
+}
