@@ -18,6 +18,12 @@ import { main, setup } from './setup.mjs';
 const PARTS = ['bin', 'dist', 'rules', 'keys', 'bundles', 'docs', 'LICENSE', 'README.md', 'package.json'];
 const SCRIPTS = ['scripts/tour', 'scripts/samples/baseline.ts'];
 
+const TOUR = `#!/bin/sh
+# The tour, with what lies in this folder alone.
+here=$(CDPATH='' cd -P -- "$(dirname -- "$0")" && pwd -P) || exit 1
+exec "$here/node_modules/@RUNTIME@/bin/node" "$here/scripts/tour/main.ts" "$@"
+`;
+
 await main(async () => {
   await setup();
   const { version } = readJson(join(ROOT, 'package.json'));
@@ -38,12 +44,6 @@ await main(async () => {
   );
   return 0;
 });
-
-const TOUR = `#!/bin/sh
-# The tour, with what lies in this folder alone.
-here=$(CDPATH='' cd -P -- "$(dirname -- "$0")" && pwd -P) || exit 1
-exec "$here/node_modules/@RUNTIME@/bin/node" "$here/scripts/tour/main.ts" "$@"
-`;
 
 /** The production part of the lockfile, as far as this platform has it. */
 function runtimePackages() {
