@@ -5,6 +5,7 @@ import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { publishAndApply } from './part-one.ts';
+import { watchAndAsk } from './part-two.ts';
 import { Stage, TourFailure } from './stage.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
@@ -17,11 +18,10 @@ async function main(): Promise<number> {
     cpSync(join(ROOT, 'keys', 'example'), join(folder, 'keys'), { recursive: true });
     const started = performance.now();
     const stage = new Stage(ROOT, folder, interrupted.signal);
-    await publishAndApply(stage, ROOT, folder);
+    const fingerprint = await publishAndApply(stage, ROOT, folder);
+    await watchAndAsk(stage, folder, fingerprint);
     const seconds = ((performance.now() - started) / 1000).toFixed(1);
-    process.stdout.write(
-      `\nThat was the loop, first half, in ${seconds} s; its folder is removed again. To try next:\n`,
-    );
+    process.stdout.write(`\nThat was the loop, in ${seconds} s; its folder is removed again. To try next:\n`);
     process.stdout.write(NEXT);
     return 0;
   } catch (error) {

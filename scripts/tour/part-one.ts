@@ -8,13 +8,18 @@ const CHANNEL = 'rules/linux-baseline';
 
 type VerifyJson = { readonly checks: readonly { name: string; status: string; reason: string; code?: string }[] };
 
-/** From a rule file to an applied, provable fact. @param root of the project; `folder` is where the tour works */
-export async function publishAndApply(stage: Stage, root: string, folder: string): Promise<void> {
+/**
+ * From a rule file to an applied, provable fact.
+ * @param root of the project; `folder` is where the tour works
+ * @returns the fingerprint of the trust root
+ */
+export async function publishAndApply(stage: Stage, root: string, folder: string): Promise<string> {
   const fingerprint = await makeTrustRoot(stage);
   await makeEnclave(stage, fingerprint);
   await buildTwice(stage, root, folder);
   await refuseAttacks(stage, folder);
   await applyAndProve(stage, folder);
+  return fingerprint;
 }
 
 async function makeTrustRoot(stage: Stage): Promise<string> {

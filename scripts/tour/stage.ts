@@ -1,5 +1,6 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 /** What a command did, besides what was shown of it. */
 export type Run = { readonly code: number; readonly stdout: string; readonly stderr: string };
@@ -9,6 +10,12 @@ export type RunOptions = {
   readonly expect?: number;
   /** Which of the printed lines to show; default all of standard output. */
   readonly show?: (run: Run) => readonly string[];
+};
+
+/** A command that goes on while others run. */
+export type Background = {
+  /** Ends it, if it hasn't ended, and waits until it has. */
+  readonly end: () => Promise<void>;
 };
 
 export class TourFailure extends Error {}
@@ -64,10 +71,24 @@ export class Stage {
     return run;
   }
 
-  /** Starts `daemoneye` and lets it run; it ends with the tour at the latest. */
-  background(args: readonly string[]): ChildProcess {
+  /** Starts `daemoneye` and lets it run until {@link Background.end}; an interrupted tour ends it, too. */
+  background(args: readonly string[]): Background {
     process.stdout.write(`   ${this.#dim(`$ daemoneye ${args.map(quoted).join(' ')} &`)}\n`);
-    return spawn(join(this.#root, 'bin', 'daemoneye'), args, { ...this.#options(), stdio: 'ignore' });
+    const child = spawn(join(this.#root, 'bin', 'daemoneye'), args, { ...this.#options(), stdio: 'ignore' });
+    const ended = new Promise<void>((resolve) => {
+      child.once('close', () => resolve()).once('error', () => resolve());
+    });
+    return {
+      end: async () => {
+        child.kill('SIGTERM');
+        await ended;
+      },
+    };
+  }
+
+  /** Waits, unless the tour is interrupted. */
+  async pause(milliseconds: number): Promise<void> {
+    await sleep(milliseconds, undefined, { signal: this.#signal });
   }
 
   #options(): { cwd: string; env: NodeJS.ProcessEnv; signal: AbortSignal; killSignal: 'SIGTERM' } {

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { type BaseContext, Command, Option } from 'clipanion';
 import type { Time } from '../core/time.ts';
 import { defaultDataDirectory } from './data-directory-io.ts';
@@ -36,9 +37,9 @@ export abstract class DaemonCommand extends Command<CliContext> {
     return this.run();
   }
 
-  /** `--data`, else DAEMONEYE_DATA, else where this machine or this person keeps it. */
+  /** `--data`, else DAEMONEYE_DATA, else where this machine or this person keeps it; absolute, as children need it. */
   protected get dataDirectory(): string {
-    return this.data ?? defaultDataDirectory(this.context.env);
+    return this.data === undefined ? defaultDataDirectory(this.context.env) : resolve(this.data);
   }
 
   /** Hands over the result, once; see {@link Output.result}. Escape outside text that goes into `text`. */

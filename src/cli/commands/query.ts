@@ -1,4 +1,3 @@
-import { resolve } from 'node:path';
 import { Command, Option } from 'clipanion';
 import { askAgent } from '../../agent/control/client-io.ts';
 import type { QueryResult } from '../../agent/requests.ts';
@@ -30,7 +29,7 @@ export class Query extends DaemonCommand {
 
   async run(): Promise<ExitCode> {
     const params = { sql: this.sql };
-    const result = (await askAgent(resolve(this.dataDirectory), 'query', {
+    const result = (await askAgent(this.dataDirectory, 'query', {
       params,
       signal: this.signal,
     })) as QueryResult;

@@ -1,4 +1,3 @@
-import { resolve } from 'node:path';
 import { Command, Option } from 'clipanion';
 import { runAgent } from '../../../agent/agent-io.ts';
 import { RELEASE } from '../../../core/release.ts';
@@ -30,7 +29,7 @@ export class AgentRun extends DaemonCommand {
   async run(): Promise<ExitCode> {
     const { output, env } = this.context;
     await runAgent({
-      data: resolve(this.dataDirectory),
+      data: this.dataDirectory,
       builtAt: RELEASE.builtAt,
       surroundings: systemSurroundings(),
       env,

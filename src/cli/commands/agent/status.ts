@@ -1,4 +1,3 @@
-import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Command, Option } from 'clipanion';
 import { askAgent } from '../../../agent/control/client-io.ts';
@@ -24,7 +23,7 @@ export class AgentStatus extends DaemonCommand {
   wait = Option.Boolean('--wait', false, { description: 'wait until it is ready, for a minute at most' });
 
   async run(): Promise<ExitCode> {
-    const data = resolve(this.dataDirectory);
+    const data = this.dataDirectory;
     const status = this.wait ? await waitUntilReady(data, this.signal) : await ask(data, this.signal);
     this.result(status, statusText(status, this.style));
     return EXIT.done;

@@ -1,4 +1,3 @@
-import { resolve } from 'node:path';
 import { Command } from 'clipanion';
 import { stopAgent } from '../../../agent/control/client-io.ts';
 import { escapeForTerminal } from '../../../core/terminal-text.ts';
@@ -13,7 +12,7 @@ export class AgentStop extends DaemonCommand {
   });
 
   async run(): Promise<ExitCode> {
-    const data = resolve(this.dataDirectory);
+    const data = this.dataDirectory;
     await stopAgent(data);
     this.result({ data, stopped: true }, `the agent for ${escapeForTerminal(data)} has ended`);
     return EXIT.done;

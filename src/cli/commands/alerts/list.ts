@@ -1,4 +1,3 @@
-import { resolve } from 'node:path';
 import { Command, Option } from 'clipanion';
 import type { AlertRecord } from '../../../agent/alerts/record.ts';
 import { askAgent } from '../../../agent/control/client-io.ts';
@@ -22,7 +21,7 @@ export class AlertsList extends DaemonCommand {
   follow = Option.Boolean('--follow', false, { description: 'wait for new ones until interrupted' });
 
   async run(): Promise<ExitCode> {
-    const data = resolve(this.dataDirectory);
+    const data = this.dataDirectory;
     if (this.follow) return await this.#follow(data);
     const params = { limit: parseWholeNumber(this.limit, '--limit') };
     const result = (await askAgent(data, 'alerts.list', { params, signal: this.signal })) as {

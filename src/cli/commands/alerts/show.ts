@@ -1,4 +1,3 @@
-import { resolve } from 'node:path';
 import { Command, Option } from 'clipanion';
 import type { AlertRecord } from '../../../agent/alerts/record.ts';
 import { askAgent } from '../../../agent/control/client-io.ts';
@@ -17,7 +16,7 @@ export class AlertsShow extends DaemonCommand {
 
   async run(): Promise<ExitCode> {
     const params = { id: this.id };
-    const result = (await askAgent(resolve(this.dataDirectory), 'alerts.show', { params, signal: this.signal })) as {
+    const result = (await askAgent(this.dataDirectory, 'alerts.show', { params, signal: this.signal })) as {
       readonly alert: AlertRecord & { readonly trace_lines?: number };
     };
     this.signal.throwIfAborted();
