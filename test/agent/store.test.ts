@@ -139,6 +139,22 @@ describe('the event store', () => {
     ]);
   });
 
+  it('knows a connection again that a trace tells of once more', () => {
+    const { store, all } = openStore();
+    const data = {
+      ...{ network_transport: 'tcp', network_type: 'ipv4', destination_ip: '127.0.0.1', destination_port: 80 },
+      ...{ process_pid: 1, network_namespace: '4', socket_inode: '77' },
+    };
+    const first = take(store, line(0, 'network.connect', data));
+    const again = take(store, line(1, 'network.connect', { ...data, trace_id: 't1' }));
+    expect([first.changes.connections.size, again.changes.connections.size]).toEqual([1, 0]);
+    take(store, line(2, 'network.connect', { ...data, socket_inode: '78' }));
+    expect(all('SELECT event_sequence, trace_id FROM connections ORDER BY ts')).toEqual([
+      { event_sequence: 0, trace_id: 't1' },
+      { event_sequence: 2, trace_id: null },
+    ]);
+  });
+
   it('knows alerts, what was made of them, and the lines of traces', () => {
     const { store } = openStore();
     const raised = {

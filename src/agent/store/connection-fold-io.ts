@@ -5,13 +5,15 @@ import { columnNames, contractTable, integerOf, isType, type Row, rowOf, type St
 const CONNECTIONS = contractTable('connections');
 
 /**
- * Brings `connections` up to a line. A connection is known by its socket's cookie; without one by its addresses, where
- * each event that opens begins a new one and a close belongs to the newest that is open.
+ * Brings `connections` up to a line. A connection is known by its socket's cookie; without one by its socket and its
+ * addresses: an event that opens begins a new one unless one of that socket is open (a trace tells again of what was
+ * open before it), and a close belongs to the newest that is open.
  */
 export class ConnectionFold {
   readonly #insert: StatementSync;
   readonly #findOpen: StatementSync;
   readonly #close: StatementSync;
+  readonly #trace: StatementSync;
 
   constructor(database: DatabaseSync) {
     this.#insert = database.prepare(`${insertSql('connections', columnNames(CONNECTIONS))} ON CONFLICT DO NOTHING`);
@@ -20,6 +22,7 @@ export class ConnectionFold {
        AND destination_ip IS ? AND destination_port IS ? AND network_transport IS ? AND network_namespace IS ?
        AND connection_state <> 'closed' ORDER BY ts DESC LIMIT 1`,
     );
+    this.#trace = database.prepare('UPDATE connections SET trace_id = coalesce(?, trace_id) WHERE connection_id = ?');
     this.#close = database.prepare(
       `UPDATE connections SET connection_state = 'closed', connection_end = ? WHERE connection_id = ?`,
     );
@@ -41,6 +44,10 @@ export class ConnectionFold {
         : [...where, cookie].join(' ');
     if (isType(line, 'network.close')) {
       this.#close.run(line.ts, cookie === null ? (open?.connection_id ?? id) : id);
+      return undefined;
+    }
+    if (open !== undefined && cookie === null && address[0] !== null) {
+      this.#trace.run(textOf(line.data, 'trace_id'), open.connection_id);
       return undefined;
     }
     const row = rowOf(CONNECTIONS, stored, {

@@ -1,12 +1,11 @@
 import { readdirSync, readlinkSync, statSync } from 'node:fs';
-import type { NetworkData } from '../../core/event-data.ts';
 import type { Observation } from '../source.ts';
 import { parseSocketTable, type SocketLine } from './net-table.ts';
 import type { Known, ProcessTable } from './process-table.ts';
 import { readProc, unread } from './read-io.ts';
 
 /** What a socket was when it was told of; its end is told in the same words. */
-type Told = { readonly data: NetworkData; readonly state: SocketLine['state'] };
+type Told = { readonly opening: PlainNetwork; readonly state: SocketLine['state'] };
 type Namespace = { readonly sockets: Map<string, Told> };
 type Held = { count: number; readonly inodes: Set<string> };
 type PlainNetwork = Extract<Observation, { readonly type: `network.${string}` }>;
@@ -40,6 +39,13 @@ export class SocketScanner {
     );
     for (const [inode, members] of this.#byNamespace(candidates))
       this.#scanNamespace(inode, members, among === undefined);
+  }
+
+  /** Tells again of the sockets that these processes hold, for who began to listen after they were told of. */
+  retell(holders: readonly Known[]): void {
+    const entities = new Set<string | undefined>(holders.map(({ entity }) => entity));
+    for (const { sockets } of this.#namespaces.values())
+      for (const { opening } of sockets.values()) if (entities.has(opening.data.entity)) this.#emit(opening);
   }
 
   #byNamespace(candidates: readonly Known[]): Map<string, Known[]> {
@@ -106,13 +112,13 @@ export class SocketScanner {
     const told = { ...event, data: { ...event.data, ...more } } as PlainNetwork;
     // Answered now, and told of when it was asked for.
     const isRepeated = sockets.has(line.inode);
-    sockets.set(line.inode, { data: told.data, state: line.state });
+    sockets.set(line.inode, { opening: told, state: line.state });
     if (!isRepeated) this.#emit(told);
   }
 
-  #closed(sockets: Map<string, Told>, inode: string, { data }: Told): void {
+  #closed(sockets: Map<string, Told>, inode: string, { opening }: Told): void {
     sockets.delete(inode);
-    this.#emit({ type: 'network.close', data });
+    this.#emit({ type: 'network.close', data: opening.data });
   }
 
   /** Looks through descriptors only where their number has changed since the last look, then everywhere. */

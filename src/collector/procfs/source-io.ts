@@ -93,7 +93,9 @@ export class ProcfsSource implements Source {
     const living = scanner.descendants(root, depth);
     if (living.length === 0) return [];
     for (const { known } of living) scanner.snapshot(known);
-    this.#sockets?.scan(living.map(({ known }) => known));
+    const holders = living.map(({ known }) => known);
+    this.#sockets?.retell(holders);
+    this.#sockets?.scan(holders);
     let look = 0;
     const again = () => {
       const now = scanner.descendants(root, depth).map(({ known }) => known);

@@ -3,7 +3,8 @@ import { FRAME, frameList, linesOf, required, tableOf } from './columns-sql.ts';
 
 /**
  * A connection is known by its socket's cookie; without one by its addresses, where each event that opens begins a new
- * one and a close belongs to the one before it.
+ * one, unless one of the same socket is open (a trace tells again of what was open before it), and a close belongs to
+ * the one before it.
  */
 export function connectionsSql(): readonly string[] {
   const table = tableOf('connections');
@@ -16,10 +17,12 @@ export function connectionsSql(): readonly string[] {
     "concat_ws(' ', s.host, d.network_namespace, d.network_transport, d.source_ip, d.source_port, d.destination_ip, d.destination_port)";
   return [
     `CREATE TABLE sockets AS SELECT *, CASE WHEN cookie IS NOT NULL THEN 0 ELSE
-        sum((type <> 'network.close')::INTEGER) OVER (PARTITION BY tuple ORDER BY place) END AS turn FROM (
+        sum(opens::INTEGER) OVER (PARTITION BY tuple ORDER BY place) END AS turn FROM (
+      SELECT *, type <> 'network.close' AND NOT coalesce(lag(type) OVER earlier <> 'network.close' AND
+        lag(socket_inode) OVER earlier = socket_inode, false) AS opens FROM (
       SELECT s.place, s.type, ${frameList()}, ${columns.map((name) => `d.${name}`).join(', ')},
         d.socket_cookie AS cookie, CASE WHEN d.socket_cookie IS NULL THEN ${addresses} ELSE ${cookie} END AS tuple
-      FROM ${linesOf(types)})`,
+      FROM ${linesOf(types)}) WINDOW earlier AS (PARTITION BY tuple ORDER BY place))`,
     `INSERT INTO connections BY NAME SELECT * FROM (
       WITH c AS (SELECT tuple || CASE WHEN any_value(cookie) IS NULL THEN ' @' || min(ts) || '#' || arg_min(event_sequence, place) ELSE '' END AS connection_id, min(place) AS first,
         ${[...frame, ...known].join(', ')},

@@ -230,6 +230,26 @@ describe('evidence as it really is', () => {
     expect(await rows('SELECT count(DISTINCT connection_id) FROM connections')).toEqual([[4]]);
   });
 
+  it('knows a connection again that a trace tells of once more, by its socket', async () => {
+    const address = {
+      ...{ process_pid: 1, network_transport: 'tcp', network_type: 'ipv4', source_ip: 'a', source_port: 1 },
+      ...{ destination_ip: 'b', destination_port: 2, socket_inode: '7' },
+    };
+    const { rows } = await caseOf([
+      event('network.connect', address),
+      event('network.connect', { ...address, trace_id: 't1' }),
+      event('network.close', address),
+      event('network.connect', address),
+      event('network.connect', { ...address, socket_inode: '8' }),
+    ]);
+    const sql = 'SELECT event_sequence, connection_state, trace_id FROM connections ORDER BY event_sequence';
+    expect(await rows(sql)).toEqual([
+      [0, 'closed', 't1'],
+      [3, 'open', null],
+      [4, 'open', null],
+    ]);
+  });
+
   it('forgets what a program was when it becomes another', async () => {
     const hash = 'cd'.repeat(32);
     const { rows } = await caseOf([
