@@ -3,6 +3,7 @@ import { chmodSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { ensureBuilt, hasTool, ROOT } from '../support/cli.ts';
+import { SLOW } from '../support/slow.ts';
 import { tempDirectory } from '../support/temp.ts';
 
 const TOUR = join(ROOT, 'scripts/tour/main.ts');
