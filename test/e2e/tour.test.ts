@@ -99,11 +99,17 @@ describe.skipIf(process.platform !== 'linux')('the tour', () => {
     expect(readdirSync(temp).filter((name) => name.startsWith('daemoneye'))).toEqual([]);
   }, 300_000);
 
-  it.each([
+  const moments = [
     ['while a command of the first part runs', '$ daemoneye bundle build'],
-    ['while the agent starts', '$ daemoneye agent status'],
     ['while the lineage is traced', 'nginx (pid'],
-  ])(
+  ] as const;
+  const more = [
+    ['while the agent starts', '$ daemoneye agent status'],
+    ['while evidence is exported', '$ daemoneye evidence export'],
+    ['while the case is asked', '$ daemoneye case query'],
+  ] as const;
+
+  it.each(SLOW ? [...moments, ...more] : moments)(
     'interrupted %s leaves neither a process nor a file',
     async (_, moment) => {
       const temp = openTemp();
