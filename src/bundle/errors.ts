@@ -30,7 +30,6 @@ export type BundleErrorCode =
   | 'BUILD_INPUT'
   | 'OUTPUT_EXISTS'
   | 'OUTPUT_INSIDE_SOURCE'
-  | 'BAD_SIGNATURE'
   | 'PACK_MISMATCH';
 
 /** Anything `src/bundle` refuses. */

@@ -2,18 +2,18 @@ import { join } from 'node:path';
 import { UntrustedDirectory } from '../archive/directory-io.ts';
 import { asOwnTrouble } from '../archive/walk-io.ts';
 import { encodeHex } from '../core/bytes.ts';
+import { addDetachedSignature } from '../core/detached-signature.ts';
 import { type Digest, sha256 } from '../core/digest.ts';
 import {
   type Envelope,
   encodeEnvelope,
+  mergeSignatures,
   parseEnvelope,
   payloadDigest,
-  preAuthEncoding,
   signEnvelope,
   signingKeys,
-  withSignature,
 } from '../core/dsse.ts';
-import { type KeyId, type PrivateKey, type PublicKey, verifyWithKey } from '../core/keys.ts';
+import type { KeyId, PrivateKey, PublicKey } from '../core/keys.ts';
 import { writeFileDurably } from '../durable/files-io.ts';
 import { untrusted } from './errors.ts';
 import { BUNDLE_PAYLOAD_TYPE, ENVELOPE_NAME, INDEX_NAME, MAX_ENVELOPE } from './format.ts';
@@ -40,29 +40,41 @@ export async function signBundle(directory: string, key: PrivateKey): Promise<Si
 }
 
 /**
- * The bytes a smart card or HSM signs (DSSE pre-authentication encoding).
- * @throws as {@link signBundle}
- */
-export async function preAuthEncodingOf(directory: string): Promise<Uint8Array> {
-  const { payloadType, payload } = await readSignable(directory);
-  return preAuthEncoding(payloadType, payload);
-}
-
-/**
  * Adds a signature made elsewhere, if it is one.
- * @param signature 64 bytes over {@link preAuthEncodingOf}
- * @throws BundleError BAD_SIGNATURE, and as {@link signBundle}
+ * @param signature 64 bytes over the `preAuthEncoding` of {@link readSignable}
+ * @throws CoreError BAD_SIGNATURE or SIGNATURE_DUPLICATE, and as {@link signBundle}
  */
 export async function addSignature(directory: string, key: PublicKey, signature: Uint8Array): Promise<SignResult> {
   const envelope = await readSignable(directory);
-  if (!verifyWithKey(key, preAuthEncoding(envelope.payloadType, envelope.payload), signature)) {
-    throw untrusted('BAD_SIGNATURE', `the signature is not one of key ${key.keyid} over this bundle`);
-  }
-  return store(directory, envelope, withSignature(envelope, { keyid: key.keyid, sig: signature }), key);
+  return store(directory, envelope, addDetachedSignature(envelope, key, signature), key);
 }
 
-/** The envelope of a bundle whose index is the one its statement names: nobody signs what he can't be shown. */
-async function readSignable(path: string): Promise<Envelope> {
+/**
+ * Takes in the signatures of copies of the bundle's envelope, which people signed apart from each other. Whose they are
+ * is for the verifier to say.
+ * @param copies envelopes' bytes
+ * @returns the digest of what they signed, and how many signatures there are now
+ * @throws CoreError PAYLOADS_DIFFER, and as {@link signBundle}
+ */
+export async function mergeIntoBundle(
+  directory: string,
+  copies: readonly Uint8Array[],
+): Promise<Pick<SignResult, 'statement' | 'signatures'>> {
+  const envelope = await readSignable(directory);
+  const merged = mergeSignatures(
+    envelope,
+    copies.map((bytes) => parseEnvelope(bytes, BUNDLE_PAYLOAD_TYPE)),
+  );
+  write(directory, merged);
+  return { statement: payloadDigest(merged), signatures: merged.signatures.length };
+}
+
+/**
+ * The envelope of a bundle whose index is the one its statement names: nobody signs what he can't be shown.
+ * A smart card or HSM signs the `preAuthEncoding` of it.
+ * @throws as {@link signBundle}
+ */
+export async function readSignable(path: string): Promise<Envelope> {
   try {
     await using directory = await UntrustedDirectory.open(path);
     const envelope = parseEnvelope(await read(directory, ENVELOPE_NAME, MAX_ENVELOPE), BUNDLE_PAYLOAD_TYPE);
@@ -83,12 +95,14 @@ async function read(directory: UntrustedDirectory, name: string, maxBytes: numbe
 
 function store(directory: string, before: Envelope, after: Envelope, key: PublicKey): SignResult {
   const added = signingKeys(before, [key]).length === 0;
-  if (added) {
-    const bytes = encodeEnvelope(after);
-    // What can't be read again (too many signatures) must not replace what can.
-    parseEnvelope(bytes, BUNDLE_PAYLOAD_TYPE);
-    writeFileDurably(join(directory, ENVELOPE_NAME), bytes, { mode: 0o644 });
-  }
+  if (added) write(directory, after);
   const signatures = (added ? after : before).signatures.length;
   return { keyid: key.keyid, statement: payloadDigest(before), added, signatures };
+}
+
+function write(directory: string, envelope: Envelope): void {
+  const bytes = encodeEnvelope(envelope);
+  // What can't be read again (too many signatures) must not replace what can.
+  parseEnvelope(bytes, BUNDLE_PAYLOAD_TYPE);
+  writeFileDurably(join(directory, ENVELOPE_NAME), bytes, { mode: 0o644 });
 }

@@ -1,7 +1,10 @@
 import { existsSync } from 'node:fs';
-import type { KeyId } from '../core/keys.ts';
+import { type KeyId, type PublicKey, parsePublicKey } from '../core/keys.ts';
+import { parseEnrolmentEnvelope } from '../verify/enrolment.ts';
+import { MAX_ENROLMENT_BYTES, parseEnrolmentPayload } from '../verify/enrolment-document.ts';
 import type { RootDocument } from '../verify/root-document.ts';
-import { usageError } from './errors.ts';
+import { type CliError, usageError } from './errors.ts';
+import { readInputFile } from './files-io.ts';
 import { loadPublicKey } from './key-files-io.ts';
 
 /**
@@ -10,22 +13,50 @@ import { loadPublicKey } from './key-files-io.ts';
  * @throws CliError USAGE_VALUE when no key is meant, or by a shortened keyid more than one; as `loadPublicKey`
  */
 export function keyidsNamed(draft: RootDocument, name: string): readonly KeyId[] {
+  const listed = keyidsListed(draft, name);
+  if (listed.length > 0) return listed;
+  const keyid = existsSync(name) ? loadPublicKey(name).keyid : undefined;
+  if (keyid !== undefined && Object.hasOwn(draft.keys, keyid)) return [keyid];
+  throw nothingMeant(name);
+}
+
+/** A key to revoke, the key itself where it is at hand. */
+export type KeyToRevoke = { readonly keyid: KeyId; readonly key?: PublicKey };
+
+/**
+ * As {@link keyidsNamed}, and keys that a trust root doesn't list: those of hosts' logs and of enrolled operators. They
+ * are named by their whole keyid, a public key file, or their enrolment (all of its keys).
+ * @throws CliError USAGE_VALUE, CoreError as `loadPublicKey`, EnrolmentError
+ */
+export function keysToRevoke(draft: RootDocument, name: string): readonly KeyToRevoke[] {
+  const listed = keyidsListed(draft, name);
+  if (listed.length > 0) return listed.map((keyid) => ({ keyid, key: parsePublicKey(draft.keys[keyid]?.pem ?? '') }));
+  if (/^[0-9a-f]{64}$/.test(name)) return [{ keyid: name }];
+  if (!existsSync(name)) throw nothingMeant(name);
+  const bytes = readInputFile(name, { maxBytes: MAX_ENROLMENT_BYTES });
+  const keys = bytes[0] === '{'.charCodeAt(0) ? enrolledKeys(bytes) : [loadPublicKey(name)];
+  return [...new Map(keys.map((key) => [key.keyid, { keyid: key.keyid, key }])).values()];
+}
+
+/** Whoever signed it: revoking more than was enrolled does no harm. */
+function enrolledKeys(bytes: Uint8Array): readonly PublicKey[] {
+  const { logs, operator } = parseEnrolmentPayload(parseEnrolmentEnvelope(bytes).payload);
+  return [...logs.map(({ key }) => key), ...(operator?.keys ?? [])];
+}
+
+function keyidsListed(draft: RootDocument, name: string): readonly KeyId[] {
   const spoken = Object.entries(draft.keys).flatMap(([keyid, { operator }]) => (operator === name ? [keyid] : []));
   if (spoken.length > 0) return spoken;
   const begun = Object.keys(draft.keys).filter((keyid) => isBeginning(name, keyid));
   // Eight digits can be forged: whoever gets a key of his own listed could share the beginning of another's.
   if (begun.length > 1) throw usageError('USAGE_VALUE', `${begun.length} keys begin with "${name}"; give more of it`);
-  const [keyid = keyidInFile(draft, name)] = begun;
-  if (keyid !== undefined) return [keyid];
-  throw usageError('USAGE_VALUE', `no key in the draft is meant by "${name}"; list it first with trust add-key`);
+  return begun;
 }
 
 function isBeginning(text: string, keyid: KeyId): boolean {
   return /^[0-9a-f]{8,64}$/.test(text) && keyid.startsWith(text);
 }
 
-function keyidInFile(draft: RootDocument, path: string): KeyId | undefined {
-  if (!existsSync(path)) return undefined;
-  const { keyid } = loadPublicKey(path);
-  return Object.hasOwn(draft.keys, keyid) ? keyid : undefined;
+function nothingMeant(name: string): CliError {
+  return usageError('USAGE_VALUE', `no key in the draft is meant by "${name}"; list it first with trust add-key`);
 }

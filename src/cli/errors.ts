@@ -17,6 +17,7 @@ export type CliErrorCode =
   | 'FILE_UNWRITABLE'
   // the draft of a trust root
   | 'DRAFT_STALE'
+  | 'REVOCATION_DROPPED'
   // what a bundle is built from
   | 'CONTENT_REFUSED'
   // asking a person

@@ -1,4 +1,4 @@
-import { closeSync, existsSync, fstatSync, openSync, readSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, openSync, readSync, rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { messageOf } from '../core/errors.ts';
 import { escapeForTerminal } from '../core/terminal-text.ts';
@@ -59,6 +59,11 @@ function readError(cause: unknown, path: string): CliError {
     default:
       return new CliError('FILE_UNREADABLE', `${named(path)} can't be read: ${messageOf(cause)}`, { cause });
   }
+}
+
+/** Whether there is a directory at `path`; false for anything else and for nothing. */
+export function isDirectory(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
 export type NewFile = { readonly path: string; readonly bytes: Uint8Array; readonly mode: number };

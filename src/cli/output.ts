@@ -41,6 +41,11 @@ export class Output {
     stderr.on('error', () => undefined);
   }
 
+  /** Whether the result goes to a person's screen. */
+  get isTerminal(): boolean {
+    return this.#stdout.isTTY === true;
+  }
+
   /** What the command was asked for, once: `json` with `--json`, `text` otherwise (a closing line break is added). */
   result(json: unknown, text: string): void {
     if (this.#hasResult) throw new Error('a command gave two results');

@@ -48,6 +48,10 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: 'say which keys hold a role and how many must sign',
     load: async () => (await import('./commands/trust/set-role.ts')).TrustSetRole,
   },
+  'trust set-recipients': {
+    summary: 'say who can open sealed values',
+    load: async () => (await import('./commands/trust/set-recipients.ts')).TrustSetRecipients,
+  },
   'trust revoke': {
     summary: 'revoke keys or documents in the draft',
     load: async () => (await import('./commands/trust/revoke.ts')).TrustRevoke,

@@ -1,22 +1,23 @@
-import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import rootSchema from '../../schemas/root.schema.json' with { type: 'json' };
 import { MAX_ROOT_BYTES, ROOT_PAYLOAD_TYPE } from '../bundle/format.ts';
 import { equalBytes } from '../core/bytes.ts';
-import { type Envelope, encodeEnvelope, parseEnvelope, payloadDigest, signEnvelope } from '../core/dsse.ts';
+import { type Envelope, encodeEnvelope, mergeSignatures, parseEnvelope, payloadDigest } from '../core/dsse.ts';
 import { CoreError } from '../core/errors.ts';
 import { encodeCanonicalJson } from '../core/jcs.ts';
-import type { PrivateKey } from '../core/keys.ts';
 import { validateSchema } from '../core/schema.ts';
 import { parseStrictJson } from '../core/strict-json.ts';
 import { escapeForTerminal } from '../core/terminal-text.ts';
 import { createDirectoryDurably, writeFileDurably } from '../durable/files-io.ts';
+import type { DroppedRevocations } from '../verify/dropped-revocations.ts';
 import { verifyRootChain } from '../verify/root-chain.ts';
 import type { RootDocument, TrustRoot } from '../verify/root-document.ts';
-import { finishRoot, mergeSignatures, sealDraft } from '../verify/root-draft.ts';
+import { finishRoot } from '../verify/root-draft.ts';
 import { parseRoot, parseRootDocument } from '../verify/trust-root.ts';
 import { CliError, usageError } from './errors.ts';
-import { readInputFile } from './files-io.ts';
+import { isDirectory, readInputFile } from './files-io.ts';
+import { assertRevocationsKept } from './taken-back.ts';
 
 /**
  * The publisher's directory for a trust root: `<n>.root.dsse.json` for each finished version, and while the next one
@@ -49,8 +50,14 @@ export function chainFiles(directory: string): { readonly version: number; reado
     .map((version) => ({ version, bytes: readRootFile(finishedFile(directory, version)) }));
 }
 
-function finishedFile(directory: string, version: number): string {
+/** Where a finished version lies in a workspace. */
+export function finishedFile(directory: string, version: number): string {
   return join(directory, `${version}.root.dsse.json`);
+}
+
+/** Where the signatures of a draft are gathered in a workspace. */
+export function signingFile(directory: string): string {
+  return join(directory, SIGNING);
 }
 
 function readRootFile(path: string): Uint8Array {
@@ -81,10 +88,6 @@ function noFinishedRoot(directory: string): CliError {
   return new CliError('FILE_NOT_FOUND', message);
 }
 
-function isDirectory(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
-}
-
 /** Starts a draft. @throws CliError FILE_EXISTS when one is under way */
 export function startDraft(directory: string, draft: RootDocument): void {
   if (existsSync(join(directory, DRAFT))) {
@@ -103,7 +106,8 @@ export function changeDraft(directory: string, change: (draft: RootDocument) => 
   return writeDraft(directory, change(readDraft(directory)));
 }
 
-function readDraft(directory: string): RootDocument {
+/** The draft under way. @throws CliError as `readInputFile`; CoreError naming the file */
+export function readDraft(directory: string): RootDocument {
   const path = join(directory, DRAFT);
   const bytes = readRootFile(path);
   try {
@@ -122,7 +126,7 @@ function writeDraft(directory: string, draft: RootDocument): boolean {
     if (!(cause instanceof CoreError)) throw cause;
     throw Object.assign(usageError('USAGE_VALUE', `no trust root can hold that: ${cause.message}`), { cause });
   }
-  const signing = join(directory, SIGNING);
+  const signing = signingFile(directory);
   const hadSignatures = existsSync(signing);
   // First: cut off in between, signatures must not stand beside a draft they aren't for.
   if (hadSignatures) rmSync(signing);
@@ -130,36 +134,8 @@ function writeDraft(directory: string, draft: RootDocument): boolean {
   return hadSignatures;
 }
 
-/**
- * Signs the draft in a directory, or a copy of its envelope that was carried elsewhere.
- * @param path directory or envelope file
- * @returns the file that now holds the signature, and what it holds
- * @throws VerifyError when the draft isn't a sound root yet; CliError DRAFT_STALE
- */
-export function signDraft(
-  path: string,
-  key: PrivateKey,
-): { readonly file: string; readonly envelope: Envelope; readonly document: RootDocument } {
-  const file = isDirectory(path) ? join(path, SIGNING) : path;
-  const unsigned = file === path ? readEnvelope(file) : openForSigning(path);
-  const document = parseRootDocument(unsigned.payload);
-  // Whoever signs a copy must be signing a sound root, not whatever the file says.
-  sealDraft(document);
-  const envelope = signEnvelope(unsigned, key);
-  writeFileDurably(file, encodeEnvelope(envelope), { mode: 0o644 });
-  return { file, envelope, document };
-}
-
-/** The envelope in a workspace, with the signatures it has; made from the draft for the first of them. */
-function openForSigning(directory: string): Envelope {
-  const signing = join(directory, SIGNING);
-  if (!existsSync(signing)) return sealDraft(readDraft(directory));
-  const envelope = readEnvelope(signing);
-  assertOfDraft(directory, signing, envelope);
-  return envelope;
-}
-
-function readEnvelope(path: string): Envelope {
+/** The envelope of a draft or a root, its payload not looked at. @throws CliError as `readInputFile`; CoreError */
+export function readRootEnvelope(path: string): Envelope {
   return parseEnvelope(readRootFile(path), ROOT_PAYLOAD_TYPE, MAX_ROOT_BYTES);
 }
 
@@ -167,7 +143,7 @@ function readEnvelope(path: string): Envelope {
  * What was signed is what the draft says now, if the directory has one: it may have been edited since, and a copy may
  * come back from an earlier draft. @throws CliError DRAFT_STALE
  */
-function assertOfDraft(directory: string, path: string, envelope: Envelope): void {
+export function assertOfDraft(directory: string, path: string, envelope: Envelope): void {
   if (!existsSync(join(directory, DRAFT))) return;
   if (equalBytes(encodeCanonicalJson(readDraft(directory)), envelope.payload)) return;
   const [copy, draft] = [path, join(directory, DRAFT)].map(escapeForTerminal);
@@ -177,42 +153,49 @@ function assertOfDraft(directory: string, path: string, envelope: Envelope): voi
 
 /**
  * Gathers the signatures (also from copies) and makes the next version of the chain.
- * @returns the version, and the file it is in
- * @throws VerifyError below a threshold; CliError FILE_NOT_FOUND when nobody has signed, DRAFT_STALE
+ * @param mayDrop whether it may take back revocations of the version before
+ * @returns the version, the file it is in, and what it takes back
+ * @throws VerifyError below a threshold; CliError FILE_NOT_FOUND when nobody has signed, DRAFT_STALE, REVOCATION_DROPPED
  */
 export function finishDraft(
   directory: string,
   copies: readonly string[],
-): { readonly file: string; readonly root: TrustRoot } {
-  const own = join(directory, SIGNING);
+  mayDrop: boolean,
+): { readonly file: string; readonly root: TrustRoot; readonly dropped: DroppedRevocations | undefined } {
+  const own = signingFile(directory);
   if (!existsSync(own) && !existsSync(join(directory, DRAFT))) {
     throw new CliError('FILE_NOT_FOUND', `no draft is under way in ${escapeForTerminal(directory)}`);
   }
   const paths = [...(existsSync(own) ? [own] : []), ...copies];
   const [first, ...others] = paths.map((path) => {
-    const envelope = readEnvelope(path);
+    const envelope = readRootEnvelope(path);
     assertOfDraft(directory, path, envelope);
     return envelope;
   });
   if (first === undefined) {
     throw new CliError('FILE_NOT_FOUND', `nobody has signed the draft in ${escapeForTerminal(directory)} yet`);
   }
-  const root = finishedRoot(directory, mergeSignatures(first, others));
+  const { root, dropped } = finishedRoot(directory, mergeSignatures(first, others), mayDrop);
   const file = finishedFile(directory, root.version);
   if (!existsSync(file)) writeFileDurably(file, encodeEnvelope(root.envelope), { mode: 0o644 });
   for (const leftover of [SIGNING, DRAFT]) rmSync(join(directory, leftover), { force: true });
-  return { file, root };
+  return { file, root, dropped };
 }
 
-function finishedRoot(directory: string, signed: Envelope): TrustRoot {
+function finishedRoot(
+  directory: string,
+  signed: Envelope,
+  mayDrop: boolean,
+): { readonly root: TrustRoot; readonly dropped: DroppedRevocations | undefined } {
   const newest = readChain(directory).at(-1);
   // Cut off before the draft was removed: it is finished.
-  if (newest !== undefined && newest.digest === payloadDigest(signed)) return newest;
+  if (newest !== undefined && newest.digest === payloadDigest(signed)) return { root: newest, dropped: undefined };
   const document = parseRootDocument(signed.payload);
   const last = newest?.version ?? 0;
   if (document.version !== last + 1) {
     const message = `the draft is for version ${document.version}, but the newest finished one is ${last}; start anew`;
     throw new CliError('DRAFT_STALE', message);
   }
-  return parseRoot(encodeEnvelope(finishRoot(signed, document, newest)));
+  const root = parseRoot(encodeEnvelope(finishRoot(signed, document, newest)));
+  return { root, dropped: assertRevocationsKept(newest?.document, document, mayDrop) };
 }

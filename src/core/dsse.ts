@@ -1,5 +1,5 @@
 import envelopeSchema from '../../schemas/envelope.schema.json' with { type: 'json' };
-import { concatBytes, encodeBase64, parseBase64, utf8 } from './bytes.ts';
+import { concatBytes, encodeBase64, encodeHex, equalBytes, parseBase64, utf8 } from './bytes.ts';
 import { type Digest, sha256Digest } from './digest.ts';
 import { CoreError, messageOf } from './errors.ts';
 import { encodeCanonicalJson } from './jcs.ts';
@@ -63,7 +63,8 @@ export function parseEnvelope(bytes: Uint8Array, payloadType: string, maxBytes =
 /** Canonical JSON of an envelope, signatures sorted by keyid so that the order of signing leaves no trace. */
 export function encodeEnvelope(envelope: Envelope): Uint8Array {
   const signatures = envelope.signatures.map(({ keyid, sig }) => ({ keyid, sig: encodeBase64(sig) }));
-  signatures.sort((a, b) => (a.keyid < b.keyid ? -1 : 1));
+  const order = ({ keyid, sig }: { keyid: string; sig: string }) => `${keyid} ${sig}`;
+  signatures.sort((a, b) => (order(a) < order(b) ? -1 : 1));
   return encodeCanonicalJson({
     payloadType: envelope.payloadType,
     payload: encodeBase64(envelope.payload),
@@ -77,10 +78,29 @@ export function signEnvelope(envelope: Envelope, key: PrivateKey): Envelope {
   return withSignature(envelope, { keyid: key.publicKey.keyid, sig });
 }
 
-/** Adds a signature made elsewhere (smart card, HSM). The caller verifies it first. */
+/** Puts one signature in the place of any other under its keyid. The caller verifies it first. */
 export function withSignature(envelope: Envelope, signature: EnvelopeSignature): Envelope {
   const others = envelope.signatures.filter(({ keyid }) => keyid !== signature.keyid);
   return { ...envelope, signatures: [...others, signature] };
+}
+
+/**
+ * Puts the signatures of copies that were signed apart onto one envelope. Nothing is verified, so two signatures under
+ * one keyid both stay: a copy with a broken one must not push out the good one.
+ * @throws CoreError PAYLOADS_DIFFER when a copy holds another document
+ */
+export function mergeSignatures(first: Envelope, copies: readonly Envelope[]): Envelope {
+  const signatures = new Map<string, EnvelopeSignature>();
+  for (const copy of [first, ...copies]) {
+    if (copy.payloadType !== first.payloadType || !equalBytes(copy.payload, first.payload)) {
+      const message = 'a copy was signed over another document; everybody must sign the same';
+      throw new CoreError('PAYLOADS_DIFFER', message, { fault: 'untrusted' });
+    }
+    for (const signature of copy.signatures) {
+      signatures.set(`${signature.keyid} ${encodeHex(signature.sig)}`, signature);
+    }
+  }
+  return { ...first, signatures: [...signatures.values()] };
 }
 
 /**

@@ -1,17 +1,12 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { encodeEnvelope } from '../core/dsse.ts';
+import { encodeEnvelope, mergeSignatures } from '../core/dsse.ts';
 import type { Time } from '../core/time.ts';
 import { durableErrorFrom } from '../durable/errors.ts';
 import { createDirectoryDurably, writeFileDurably } from '../durable/files-io.ts';
 import { GENESIS_FILE } from '../ledger/format.ts';
 import { readGenesis } from '../ledger/open-io.ts';
-import {
-  mergeEnrolments,
-  parseEnrolmentEnvelope,
-  type VerifiedEnrolment,
-  verifyEnrolment,
-} from '../verify/enrolment.ts';
+import { parseEnrolmentEnvelope, type VerifiedEnrolment, verifyEnrolment } from '../verify/enrolment.ts';
 import { type HostEnrolmentDocument, sealEnrolment } from '../verify/enrolment-document.ts';
 import type { TrustRoot } from '../verify/root-document.ts';
 import { InstallError } from './errors.ts';
@@ -69,7 +64,7 @@ export function hostEnrolmentRequest(
 
 /**
  * Verifies an enrolment, gathered from copies that were signed apart, and stores it for this side.
- * @throws EnrolmentError; VerifyError as `verifyEnrolment`; DurableError
+ * @throws EnrolmentError; CoreError PAYLOADS_DIFFER; VerifyError as `verifyEnrolment`; DurableError
  */
 export function acceptEnrolment(
   layout: DataLayout,
@@ -79,7 +74,7 @@ export function acceptEnrolment(
 ): { readonly enrolment: VerifiedEnrolment; readonly file: string } {
   const [first, ...others] = copies.map(parseEnrolmentEnvelope);
   if (first === undefined) throw new Error('there is at least one copy');
-  const bytes = encodeEnvelope(mergeEnrolments(first, others));
+  const bytes = encodeEnvelope(mergeSignatures(first, others));
   const enrolment = verifyEnrolment(root, bytes, floor);
   const directory = enrolmentsDirectory(layout);
   createDirectoryDurably(directory);

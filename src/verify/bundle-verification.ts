@@ -26,6 +26,7 @@ import { checkRequires } from './checks/requires.ts';
 import { checkRevocation } from './checks/revocation.ts';
 import { type ChannelMemory, checkSequence } from './checks/sequence.ts';
 import { checkSignatures, knownSigners } from './checks/signatures.ts';
+import { countDropped } from './dropped-revocations.ts';
 import { reasonOf, VerifyError } from './errors.ts';
 import { assertRootNotExpired, extendPinnedRoot, type RootFile } from './root-chain.ts';
 import type { TrustRoot } from './root-document.ts';
@@ -220,7 +221,9 @@ export class BundleVerification {
     assertRootNotExpired(newest, this.#floor);
     this.#floor = laterTime(this.#floor, newest.document.issuedAt);
     const step = newest.version === pinned.version ? 'the pinned one' : `extends the pinned ${pinned.version}`;
-    return [`root version ${newest.version}, ${step}`, newest];
+    const dropped = countDropped(this.#chain.map(({ document }) => document));
+    const unrevoked = dropped === 0 ? '' : `; takes back ${count(dropped, 'revocation')}`;
+    return [`root version ${newest.version}, ${step}${unrevoked}`, newest];
   }
 
   /** Runs a check unless an earlier one failed; its first result is the reason, its second what the step yields. */

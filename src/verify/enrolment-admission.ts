@@ -23,6 +23,8 @@ export type Admissions = {
   readonly operators: readonly EnrolledOperator[];
   readonly verified: readonly VerifiedEnrolment[];
   readonly rejected: readonly RejectedEnrolment[];
+  /** Keys that the trust root revokes: an enrolment that names one still counts for its other keys. */
+  readonly revoked: ReadonlySet<KeyId>;
 };
 
 /**
@@ -42,7 +44,7 @@ export function admit(root: TrustRoot, documents: readonly Uint8Array[], floor: 
   }
   const logs = verified.flatMap((enrolment) => enrolment.logs);
   const operators = verified.flatMap(({ operator }) => operator ?? []);
-  return { logs, operators, verified, rejected };
+  return { logs, operators, verified, rejected, revoked: root.revokedKeys };
 }
 
 function claimedBy(bytes: Uint8Array): KeyId[] {
@@ -55,8 +57,9 @@ function claimedBy(bytes: Uint8Array): KeyId[] {
   }
 }
 
-/** The operator, with a role given by an enrolment, whose key this is. */
+/** The operator, with a role given by an enrolment, whose key this is; a revoked key is nobody's. */
 export function operatorOf(admissions: Admissions, role: EnrollableRole, keyid: KeyId): EnrolledOperator | undefined {
+  if (admissions.revoked.has(keyid)) return undefined;
   return admissions.operators.find(
     ({ roles, keys }) => roles.includes(role) && keys.some((key) => key.keyid === keyid),
   );

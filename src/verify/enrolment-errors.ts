@@ -1,6 +1,6 @@
 import { DaemonEyeError, type ErrorOptions } from '../core/errors.ts';
 
-export type EnrolmentErrorCode = 'ENROLMENT_MALFORMED' | 'ENROLMENT_PAYLOADS_DIFFER';
+export type EnrolmentErrorCode = 'ENROLMENT_MALFORMED';
 
 /** Why an enrolment can't be read at all. That it isn't trusted is a VerifyError, with the codes bundles have. */
 export class EnrolmentError extends DaemonEyeError<EnrolmentErrorCode> {

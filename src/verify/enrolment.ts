@@ -1,7 +1,6 @@
-import { encodeHex, equalBytes } from '../core/bytes.ts';
 import type { Signer } from '../core/checks.ts';
 import type { Digest } from '../core/digest.ts';
-import { type Envelope, type EnvelopeSignature, parseEnvelope, payloadDigest } from '../core/dsse.ts';
+import { type Envelope, parseEnvelope, payloadDigest } from '../core/dsse.ts';
 import { messageOf } from '../core/errors.ts';
 import type { PublicKey } from '../core/keys.ts';
 import { laterTime, type Time } from '../core/time.ts';
@@ -12,7 +11,7 @@ import {
   MAX_ENROLMENT_BYTES,
   parseEnrolmentPayload,
 } from './enrolment-document.ts';
-import { EnrolmentError, enrolmentMalformed } from './enrolment-errors.ts';
+import { enrolmentMalformed } from './enrolment-errors.ts';
 import { VerifyError } from './errors.ts';
 import { keysOfRole } from './holders.ts';
 import { assertRootNotExpired } from './root-chain.ts';
@@ -85,22 +84,4 @@ function assertTimes(root: TrustRoot, { document }: Enrolment, signers: PublicKe
 function signerOf(root: TrustRoot, { keyid }: PublicKey): Signer {
   const operator = root.keys.get(keyid)?.operator;
   return { keyid, role: 'enrol', ...(operator === undefined ? {} : { operator }) };
-}
-
-/**
- * Puts the signatures of copies that were signed apart onto one envelope. Nothing is verified: two signatures under one
- * keyid both stay, so that a broken one can't push out the good one.
- * @throws EnrolmentError ENROLMENT_PAYLOADS_DIFFER
- */
-export function mergeEnrolments(first: Envelope, others: readonly Envelope[]): Envelope {
-  const signatures = new Map<string, EnvelopeSignature>();
-  for (const copy of [first, ...others]) {
-    if (!equalBytes(copy.payload, first.payload)) {
-      const message = 'a copy was signed over another enrolment; everybody must sign the same';
-      throw new EnrolmentError('ENROLMENT_PAYLOADS_DIFFER', message);
-    }
-    for (const signature of copy.signatures)
-      signatures.set(`${signature.keyid} ${encodeHex(signature.sig)}`, signature);
-  }
-  return { ...first, signatures: [...signatures.values()] };
 }

@@ -7,6 +7,7 @@ export type VerifyErrorCode =
   | 'ROOT_KEY_UNSAFE'
   | 'ROOT_KEYID_MISMATCH'
   | 'ROOT_DATES'
+  | 'ROOT_RECIPIENT'
   | 'ROOT_ROLE_MISSING'
   | 'ROLE_UNKNOWN'
   | 'ROLE_DUPLICATE_KEY'

@@ -28,8 +28,12 @@ export type RoleGrant = {
 
 export type RevokedKey = {
   readonly keyid: KeyId;
-  readonly validThrough?: readonly { readonly origin: string; readonly size: number; readonly root: Digest }[];
+  /** Of a log's key: the heads, known to be from before it was lost, for which its signatures still count. */
+  readonly validThrough?: readonly LogHead[];
 };
+
+/** A state of a log: what a checkpoint says. */
+export type LogHead = { readonly origin: string; readonly size: number; readonly root: Digest };
 
 export type RootKey = { readonly key: PublicKey; readonly operator?: string; readonly notAfter?: Time };
 

@@ -1,13 +1,12 @@
 import { ROOT_PAYLOAD_TYPE } from '../bundle/format.ts';
-import { encodeHex } from '../core/bytes.ts';
-import { type Digest, sha256Digest } from '../core/digest.ts';
+import type { Digest } from '../core/digest.ts';
 import { type Envelope, type EnvelopeSignature, encodeEnvelope, signingKeys } from '../core/dsse.ts';
 import type { KeyId, PublicKey } from '../core/keys.ts';
 import type { Time } from '../core/time.ts';
-import { VerifyError } from './errors.ts';
+import { headOf } from './dropped-revocations.ts';
 import { keysOfRole } from './holders.ts';
 import { assertSignedBy } from './root-chain.ts';
-import type { RoleGrant, RootDocument, TrustRoot } from './root-document.ts';
+import type { LogHead, RoleGrant, RootDocument, TrustRoot } from './root-document.ts';
 import { encodeRoot, parseRoot, rootOf } from './trust-root.ts';
 
 /** The first version of a trust root: no keys, no roles yet. */
@@ -42,10 +41,18 @@ export function withRole(draft: RootDocument, role: string, grant: RoleGrant): R
   return { ...draft, roles: { ...draft.roles, [role]: grant } };
 }
 
-/** Revokes a key: it is listed as revoked (as before, if it was) and leaves every role. */
-export function withRevokedKey(draft: RootDocument, keyid: KeyId): RootDocument {
-  const { keys } = draft.revoked;
-  const listed = keys.some((revoked) => revoked.keyid === keyid) ? keys : [...keys, { keyid }];
+/**
+ * Revokes a key: it is listed as revoked and leaves every role. Revoked before, it stays so.
+ * @param heads states of logs for which its signatures still count, besides those already spared
+ */
+export function withRevokedKey(draft: RootDocument, keyid: KeyId, heads: readonly LogHead[] = []): RootDocument {
+  const before = draft.revoked.keys.find((revoked) => revoked.keyid === keyid);
+  const spared = new Map([...(before?.validThrough ?? []), ...heads].map((head) => [headOf(head), head]));
+  const revoked = { keyid, ...(spared.size === 0 ? {} : { validThrough: [...spared.values()] }) };
+  const keys =
+    before === undefined
+      ? [...draft.revoked.keys, revoked]
+      : draft.revoked.keys.map((other) => (other === before ? revoked : other));
   const roles = Object.entries(draft.roles).map(([role, grant]) => [
     role,
     { ...grant, keyids: grant.keyids.filter((held) => held !== keyid) },
@@ -53,7 +60,7 @@ export function withRevokedKey(draft: RootDocument, keyid: KeyId): RootDocument 
   return {
     ...draft,
     roles: Object.fromEntries(roles),
-    revoked: { ...draft.revoked, keys: listed },
+    revoked: { ...draft.revoked, keys },
   };
 }
 
@@ -61,6 +68,12 @@ export function withRevokedKey(draft: RootDocument, keyid: KeyId): RootDocument 
 export function withRevokedPayload(draft: RootDocument, payload: Digest): RootDocument {
   const payloads = [...new Set([...draft.revoked.payloads, payload])];
   return { ...draft, revoked: { ...draft.revoked, payloads } };
+}
+
+/** Names who can open the sealed values of every host, replacing those named before. @param reveal age recipients */
+export function withRevealRecipients(draft: RootDocument, reveal: readonly string[]): RootDocument {
+  const { recipients: _, ...rest } = draft;
+  return reveal.length === 0 ? rest : { ...rest, recipients: { reveal } };
 }
 
 /**
@@ -72,24 +85,6 @@ export function sealDraft(draft: RootDocument): Envelope {
   const envelope = { payloadType: ROOT_PAYLOAD_TYPE, payload: encodeRoot(draft), signatures: [] };
   parseRoot(encodeEnvelope(envelope));
   return envelope;
-}
-
-/**
- * Puts the signatures of copies that travelled apart onto one envelope. Nothing is verified yet, so two signatures
- * under one keyid both stay: a copy with a broken one must not push out the good one. `finishRoot` tells them apart.
- * @throws VerifyError ROOT_PIN_MISMATCH when a copy holds another payload
- */
-export function mergeSignatures(envelope: Envelope, copies: readonly Envelope[]): Envelope {
-  const signatures = new Map<string, EnvelopeSignature>();
-  for (const copy of [envelope, ...copies]) {
-    if (sha256Digest(copy.payload) !== sha256Digest(envelope.payload)) {
-      throw new VerifyError('ROOT_PIN_MISMATCH', 'a copy was signed over another draft; everybody must sign the same');
-    }
-    for (const signature of copy.signatures) {
-      signatures.set(`${signature.keyid} ${encodeHex(signature.sig)}`, signature);
-    }
-  }
-  return { ...envelope, signatures: [...signatures.values()] };
 }
 
 /**

@@ -1,5 +1,6 @@
 import rootSchema from '../../schemas/root.schema.json' with { type: 'json' };
 import { MAX_ROOT_BYTES, ROOT_PAYLOAD_TYPE } from '../bundle/format.ts';
+import { parseAgeRecipient } from '../core/age-recipient.ts';
 import { sha256Digest } from '../core/digest.ts';
 import { type Envelope, parseEnvelope } from '../core/dsse.ts';
 import { messageOf } from '../core/errors.ts';
@@ -20,7 +21,7 @@ export function encodeRoot(document: RootDocument): Uint8Array {
 /**
  * Parses a root envelope and checks everything about it that needs no other version: schema, dates, every key safe
  * and listed under its own keyid, every role known and reachable.
- * @throws VerifyError ROOT_MALFORMED, ROOT_DATES, ROOT_KEY_UNSAFE, ROOT_KEYID_MISMATCH, ROOT_ROLE_MISSING,
+ * @throws VerifyError ROOT_MALFORMED, ROOT_DATES, ROOT_RECIPIENT, ROOT_KEY_UNSAFE, ROOT_KEYID_MISMATCH, ROOT_ROLE_MISSING,
  *   ROLE_UNKNOWN, ROLE_DUPLICATE_KEY, ROLE_UNKNOWN_KEY, ROLE_CHANNELS, THRESHOLD_INVALID or THRESHOLD_UNREACHABLE
  */
 export function parseRoot(bytes: Uint8Array): TrustRoot {
@@ -54,6 +55,8 @@ export function rootOf(envelope: Envelope, document: RootDocument): TrustRoot {
   if (document.issuedAt >= document.expires) {
     throw new VerifyError('ROOT_DATES', `trust root ${document.version} expires before it is issued`);
   }
+  assertRecipients(document);
+  assertRevokedOnce(document);
   const root: TrustRoot = {
     document,
     version: document.version,
@@ -68,6 +71,23 @@ export function rootOf(envelope: Envelope, document: RootDocument): TrustRoot {
   };
   for (const [role, grant] of root.roles) checkGrant(root, role, grant);
   return root;
+}
+
+/** A recipient that nothing can be encrypted to would leave every collector without a place for its secrets. */
+function assertRecipients({ recipients }: RootDocument): void {
+  for (const recipient of recipients?.reveal ?? []) {
+    try {
+      parseAgeRecipient(recipient);
+    } catch (cause) {
+      throw new VerifyError('ROOT_RECIPIENT', `trust root: recipients.reveal: ${messageOf(cause)}`, { cause });
+    }
+  }
+}
+
+/** Listed twice, once with heads it still counts for and once without, a key would be revoked for some readers only. */
+function assertRevokedOnce({ revoked }: RootDocument): void {
+  if (new Set(revoked.keys.map(({ keyid }) => keyid)).size === revoked.keys.length) return;
+  throw new VerifyError('ROOT_MALFORMED', 'not a trust root: it lists one revoked key twice');
 }
 
 function parseKeys(document: RootDocument): Map<KeyId, RootKey> {

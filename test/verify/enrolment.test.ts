@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { utf8 } from '../../src/core/bytes.ts';
-import { encodeEnvelope, parseEnvelope, payloadDigest } from '../../src/core/dsse.ts';
+import { encodeEnvelope, mergeSignatures, parseEnvelope, payloadDigest } from '../../src/core/dsse.ts';
 import { DaemonEyeError } from '../../src/core/errors.ts';
 import { encodeCanonicalJson } from '../../src/core/jcs.ts';
-import { mergeEnrolments, parseEnrolmentEnvelope, verifyEnrolment } from '../../src/verify/enrolment.ts';
+import { parseEnrolmentEnvelope, verifyEnrolment } from '../../src/verify/enrolment.ts';
 import { admit, keysOfHost, operatorOf } from '../../src/verify/enrolment-admission.ts';
 import {
   ENROLLABLE_ROLES,
@@ -81,15 +81,15 @@ describe('an enrolment', () => {
     if (first === undefined || second === undefined) throw new Error('two copies were made');
     for (const copy of copies)
       expectCode(() => verifyEnrolment(root, encodeEnvelope(copy), day(6)), 'THRESHOLD_NOT_MET');
-    expect(verifyEnrolment(root, encodeEnvelope(mergeEnrolments(first, [second])), day(6)).signers).toHaveLength(2);
+    expect(verifyEnrolment(root, encodeEnvelope(mergeSignatures(first, [second])), day(6)).signers).toHaveLength(2);
     const other = parseEnrolmentEnvelope(enrolment({ ...HOST, host: 'host-2' }));
-    expectCode(() => mergeEnrolments(first, [other]), 'ENROLMENT_PAYLOADS_DIFFER');
+    expectCode(() => mergeSignatures(first, [other]), 'PAYLOADS_DIFFER');
   });
 
   it('is not pushed out by a broken signature under the same keyid', () => {
     const good = parseEnrolmentEnvelope(enrolment());
     const broken = { ...good, signatures: good.signatures.map(({ keyid }) => ({ keyid, sig: new Uint8Array(64) })) };
-    expect(verifyEnrolment(root, encodeEnvelope(mergeEnrolments(broken, [good])), day(6)).signers).toHaveLength(2);
+    expect(verifyEnrolment(root, encodeEnvelope(mergeSignatures(broken, [good])), day(6)).signers).toHaveLength(2);
   });
 });
 

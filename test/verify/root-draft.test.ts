@@ -1,13 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { utf8 } from '../../src/core/bytes.ts';
 import { sha256Digest } from '../../src/core/digest.ts';
-import { type Envelope, encodeEnvelope, signEnvelope } from '../../src/core/dsse.ts';
+import { type Envelope, encodeEnvelope, mergeSignatures, signEnvelope } from '../../src/core/dsse.ts';
 import { verifyRootChain } from '../../src/verify/root-chain.ts';
 import type { RootDocument, TrustRoot } from '../../src/verify/root-document.ts';
 import {
   finishRoot,
   firstDraft,
-  mergeSignatures,
   nextDraft,
   sealDraft,
   withKey,
@@ -99,7 +98,7 @@ describe('copies that were signed apart', () => {
 
   it('are refused when one is of another draft', () => {
     const other = sealDraft({ ...draft(), expires: day(99) });
-    expectCode(() => mergeSignatures(sealed, [signAs(sealed, 'ann'), signAs(other, 'bob')]), 'ROOT_PIN_MISMATCH');
+    expectCode(() => mergeSignatures(sealed, [signAs(sealed, 'ann'), signAs(other, 'bob')]), 'PAYLOADS_DIFFER');
   });
 
   it('can not push out a good signature with a broken one, in whichever order they come', () => {

@@ -1,4 +1,5 @@
-import type { TrustRoot } from '../../verify/root-document.ts';
+import { escapeForTerminal } from '../../core/terminal-text.ts';
+import type { RevokedKey, TrustRoot } from '../../verify/root-document.ts';
 
 /** A trust root for people: who may sign what. */
 export function renderRoot(root: TrustRoot): string {
@@ -24,7 +25,17 @@ export function renderRoot(root: TrustRoot): string {
     const until = notAfter === undefined ? '' : `  until ${notAfter}`;
     lines.push(`  ${keyid}  ${operator ?? ''}${until}${revoked}`);
   }
-  const { payloads } = document.revoked;
+  const { reveal = [] } = document.recipients ?? {};
+  if (reveal.length > 0) lines.push('', 'can open sealed values', ...reveal.map((recipient) => `  ${recipient}`));
+  const { keys, payloads } = document.revoked;
+  if (keys.length > 0) lines.push('', 'revoked keys', ...keys.flatMap(renderRevoked));
   if (payloads.length > 0) lines.push('', 'revoked documents', ...payloads.map((payload) => `  ${payload}`));
   return lines.join('\n');
+}
+
+function renderRevoked({ keyid, validThrough = [] }: RevokedKey): string[] {
+  const heads = validThrough.map(
+    ({ origin, size, root }) => `    still counts for ${escapeForTerminal(origin)} at ${size} lines, ${root}`,
+  );
+  return [`  ${keyid}`, ...heads];
 }

@@ -1,60 +1,69 @@
+import { join } from 'node:path';
 import { Command, Option } from 'clipanion';
-import { addSignature, preAuthEncodingOf, type SignResult, signBundle } from '../../../bundle/sign-io.ts';
+import { ENVELOPE_NAME, MAX_ENVELOPE } from '../../../bundle/format.ts';
+import { addSignature, mergeIntoBundle, readSignable, type SignResult, signBundle } from '../../../bundle/sign-io.ts';
+import type { Envelope } from '../../../core/dsse.ts';
+import type { PrivateKey, PublicKey } from '../../../core/keys.ts';
 import { escapeForTerminal } from '../../../core/terminal-text.ts';
 import { count } from '../../../core/wording.ts';
-import { DaemonCommand } from '../../command.ts';
 import { usageError } from '../../errors.ts';
 import { EXIT, type ExitCode } from '../../exit-codes.ts';
-import { readInputFile } from '../../files-io.ts';
-import { loadPrivateKey, loadPublicKey } from '../../key-files-io.ts';
+import { isDirectory, readInputFile } from '../../files-io.ts';
+import { SigningCommand } from '../../signing-command.ts';
 
-const SIGNATURE_BYTES = 64;
-
-export class BundleSign extends DaemonCommand {
+export class BundleSign extends SigningCommand {
   static override paths = [['bundle', 'sign']];
   static override usage = Command.Usage({
     description: 'Sign a bundle directory. Several people sign one after the other; signing twice changes nothing.',
     details:
-      'A smart card or HSM signs what --print-pae writes to standard output; --add-signature takes the result in.',
+      'Or apart, in any order: bundle.dsse.json, index.jsonl and root are all that a signer needs, and --merge takes ' +
+      'the copies in. A smart card or HSM signs what --print-pae writes; --add-signature takes the result in.',
     examples: [
       ['With a key file', '$0 bundle sign linux-1.bundle --key alice.key.pem'],
-      ['With a card: what to sign', '$0 bundle sign linux-1.bundle --print-pae > to-sign'],
-      ['With a card: its 64 bytes', '$0 bundle sign linux-1.bundle --add-signature sig.bin --public alice.pub.pem'],
+      ['A copy that bob signed', '$0 bundle sign linux-1.bundle --merge from-bob/bundle.dsse.json'],
+      ['With a card: what to sign', '$0 bundle sign linux-1.bundle --print-pae --out to-sign'],
+      ['With a card: its 64 bytes', '$0 bundle sign linux-1.bundle --add-signature sig.bin --key alice.pub.pem'],
     ],
   });
 
   directory = Option.String({ name: 'DIR' });
-  key = Option.String('--key', { description: 'sign with the private key in `FILE`' });
-  passphraseFile = Option.String('--passphrase-file', {
-    description: 'take the passphrase from the first line of `FILE` (also: DAEMONEYE_PASSPHRASE_FILE)',
+  copies = Option.Array('--merge', {
+    description: 'take in the signatures of a `COPY`: a bundle or its bundle.dsse.json',
   });
-  printPae = Option.Boolean('--print-pae', false, { description: 'write the bytes to sign to standard output' });
-  signature = Option.String('--add-signature', { description: 'add the raw signature (64 bytes) in `FILE`' });
-  publicKey = Option.String('--public', { description: 'the public key of --add-signature is in `FILE`' });
 
-  async run(): Promise<ExitCode> {
-    if ([this.key, this.signature, this.printPae || undefined].filter((way) => way !== undefined).length !== 1) {
-      throw usageError('USAGE_OPTION', 'say how to sign: one of --key, --print-pae or --add-signature');
+  override async run(): Promise<ExitCode> {
+    if (this.copies === undefined) return super.run();
+    if (this.key !== undefined || this.printPae || this.signature !== undefined) {
+      throw usageError('USAGE_OPTION', '--merge goes alone: sign before or after it');
     }
-    if (this.printPae) {
-      await this.context.output.stream(await preAuthEncodingOf(this.directory));
-      return EXIT.done;
-    }
-    const signed = await this.#sign();
+    const copies = this.copies.map((path) =>
+      readInputFile(isDirectory(path) ? join(path, ENVELOPE_NAME) : path, { maxBytes: MAX_ENVELOPE }),
+    );
+    const merged = await mergeIntoBundle(this.directory, copies);
+    this.result(
+      { directory: this.directory, ...merged },
+      `${escapeForTerminal(this.directory)}: ${count(merged.signatures, 'signature')} now`,
+    );
+    return EXIT.done;
+  }
+
+  protected toSign(): Promise<Envelope> {
+    return readSignable(this.directory);
+  }
+
+  protected async signWith(key: PrivateKey): Promise<void> {
+    this.#tell(await signBundle(this.directory, key));
+  }
+
+  protected async addSigned(key: PublicKey, signature: Uint8Array): Promise<void> {
+    this.#tell(await addSignature(this.directory, key, signature));
+  }
+
+  #tell(signed: SignResult): void {
     const done = signed.added ? 'signed' : 'was signed before';
     this.result(
       { directory: this.directory, ...signed },
       `${escapeForTerminal(this.directory)} ${done} by ${signed.keyid}; ${count(signed.signatures, 'signature')} now`,
     );
-    return EXIT.done;
-  }
-
-  async #sign(): Promise<SignResult> {
-    if (this.signature === undefined) {
-      return signBundle(this.directory, await loadPrivateKey(this.key ?? '', this.context, this.passphraseFile));
-    }
-    if (this.publicKey === undefined) throw usageError('USAGE_OPTION', '--add-signature needs --public');
-    const bytes = readInputFile(this.signature, { maxBytes: SIGNATURE_BYTES });
-    return addSignature(this.directory, loadPublicKey(this.publicKey), bytes);
   }
 }

@@ -1,41 +1,77 @@
 import { Command, Option } from 'clipanion';
-import { payloadDigest } from '../../../core/dsse.ts';
+import { type Envelope, payloadDigest } from '../../../core/dsse.ts';
+import type { KeyId, PrivateKey, PublicKey } from '../../../core/keys.ts';
 import { escapeForTerminal } from '../../../core/terminal-text.ts';
 import { count } from '../../../core/wording.ts';
-import { DaemonCommand } from '../../command.ts';
-import { EXIT, type ExitCode } from '../../exit-codes.ts';
-import { loadPrivateKey } from '../../key-files-io.ts';
-import { signDraft } from '../../trust-workspace-io.ts';
+import { SigningCommand } from '../../signing-command.ts';
+import { assertRevocationsKept, sayTakenBack } from '../../taken-back.ts';
+import {
+  addDraftSignature,
+  type DraftToSign,
+  openDraftToSign,
+  previousVersion,
+  signDraft,
+} from '../../trust-signing-io.ts';
 
 const NO_ROOT_KEY =
   'This key does not hold the role root in the draft: it counts only if it held it in the version before.';
 
-export class TrustSign extends DaemonCommand {
+export class TrustSign extends SigningCommand {
   static override paths = [['trust', 'sign']];
   static override usage = Command.Usage({
     description: 'Sign the draft of a trust root: in its directory, or a copy of draft.root.dsse.json.',
-    details: 'People on separate machines sign copies, in any order; trust finish gathers them.',
+    details:
+      'People on separate machines sign copies, in any order; trust finish gathers them. A smart card or HSM signs what ' +
+      '--print-pae writes; --add-signature takes the result in. A draft that takes back what the version before revoked ' +
+      'is not signed unless that is said to be meant.',
     examples: [
       ['Here', '$0 trust sign root --key alice.key.pem'],
-      ['A copy that came on a stick', '$0 trust sign draft.root.dsse.json --key bob.key.pem'],
+      ['A copy from a stick', '$0 trust sign draft.root.dsse.json --key bob.key.pem --previous 1.root.dsse.json'],
+      ['With a card: what to sign', '$0 trust sign root --print-pae --out to-sign'],
+      ['With a card: its 64 bytes', '$0 trust sign root --add-signature sig.bin --key carol.pub.pem'],
     ],
   });
 
   draft = Option.String({ name: 'DIR_OR_FILE' });
-  key = Option.String('--key', { required: true, description: 'sign with the private key in `FILE`' });
-  passphraseFile = Option.String('--passphrase-file', {
-    description: 'take the passphrase from the first line of `FILE` (also: DAEMONEYE_PASSPHRASE_FILE)',
+  previous = Option.String('--previous', {
+    description: 'the version before is `ROOT`; default the one beside the draft',
   });
+  drop = Option.Boolean('--drop-revocations', false, { description: 'it is meant to take revocations back' });
 
-  async run(): Promise<ExitCode> {
-    const key = await loadPrivateKey(this.key, this.context, this.passphraseFile);
-    const { file, envelope, document } = signDraft(this.draft, key);
+  protected async toSign(): Promise<Envelope> {
+    return this.#checked().envelope;
+  }
+
+  protected async signWith(key: PrivateKey): Promise<void> {
+    const draft = this.#checked();
+    this.#tell(draft, signDraft(draft, key), key.publicKey.keyid);
+  }
+
+  protected async addSigned(key: PublicKey, signature: Uint8Array): Promise<void> {
+    const draft = this.#checked();
+    this.#tell(draft, addDraftSignature(draft, key, signature), key.keyid);
+  }
+
+  /** Before every way of signing: also what a card is about to sign. */
+  #checked(): DraftToSign {
+    const draft = openDraftToSign(this.draft);
+    const { version } = draft.document;
+    const previous = previousVersion(draft, this.previous);
+    if (version > 1 && previous === undefined) {
+      this.note(`Not compared with version ${version - 1}, which is not here; with --previous it would be.`);
+    }
+    const dropped = assertRevocationsKept(previous, draft.document, this.drop);
+    if (dropped !== undefined) this.note(`Careful: ${sayTakenBack(dropped, version)}.`);
+    return draft;
+  }
+
+  #tell({ file, document }: DraftToSign, envelope: Envelope, keyid: KeyId): void {
     const fingerprint = payloadDigest(envelope);
+    const signatures = envelope.signatures.length;
     this.result(
-      { file, keyid: key.publicKey.keyid, fingerprint, signatures: envelope.signatures.length },
-      `${escapeForTerminal(file)}: ${count(envelope.signatures.length, 'signature')}, fingerprint ${fingerprint}`,
+      { file, keyid, fingerprint, signatures },
+      `${escapeForTerminal(file)}: ${count(signatures, 'signature')}, fingerprint ${fingerprint}`,
     );
-    if (document.roles['root']?.keyids.includes(key.publicKey.keyid) !== true) this.note(NO_ROOT_KEY);
-    return EXIT.done;
+    if (document.roles['root']?.keyids.includes(keyid) !== true) this.note(NO_ROOT_KEY);
   }
 }
