@@ -17,6 +17,7 @@ export type VerifyErrorCode =
   | 'THRESHOLD_UNREACHABLE'
   // root chain
   | 'ROOT_CHAIN_EMPTY'
+  | 'ROOT_CHAIN_TOO_LONG'
   | 'ROOT_CHAIN_GAP'
   | 'ROOT_SIGNATURES_PREVIOUS'
   | 'ROOT_SIGNATURES_OWN'

@@ -1,10 +1,11 @@
+import { MAX_ROOTS } from '../bundle/format.ts';
 import { equalBytes } from '../core/bytes.ts';
 import { signingKeys } from '../core/dsse.ts';
 import { laterTime, type Time } from '../core/time.ts';
 import { VerifyError } from './errors.ts';
 import { countHolders, keysOfRole } from './holders.ts';
 import type { TrustRoot } from './root-document.ts';
-import { parseRoot, parseRootEnvelope } from './trust-root.ts';
+import { parseRootEnvelope, parseRootPayload } from './trust-root.ts';
 
 /** A root file as found: the version its name claims, and its envelope bytes. */
 export type RootFile = { readonly version: number; readonly bytes: Uint8Array };
@@ -13,16 +14,18 @@ export type RootFile = { readonly version: number; readonly bytes: Uint8Array };
  * Walks a root chain from version 1 to its newest: TUF's root workflow (TUF specification 1.0, section 5.3) without a
  * network. Version N+1 needs the threshold of N's root keys (5.3.4) and of its own; versions leave no gap (5.3.5);
  * expiry of intermediate versions doesn't matter (5.3.6), that of the newest (5.3.10) is the caller's to check.
- * @throws VerifyError ROOT_CHAIN_EMPTY, ROOT_CHAIN_GAP, ROOT_SIGNATURES_OWN, ROOT_SIGNATURES_PREVIOUS, or as parseRoot
+ * @throws VerifyError ROOT_CHAIN_EMPTY, ROOT_CHAIN_TOO_LONG, ROOT_CHAIN_GAP, ROOT_SIGNATURES_OWN, ROOT_SIGNATURES_PREVIOUS, or as parseRoot
  */
 export function verifyRootChain(files: readonly RootFile[]): readonly TrustRoot[] {
   assertCountFromOne(files);
   const chain: TrustRoot[] = [];
-  for (const { bytes } of files) {
-    const root = parseRoot(bytes);
-    if (root.version !== chain.length + 1) throw gap(chain.length + 1, root.version);
+  for (const { version, bytes } of files) {
+    const envelope = parseRootEnvelope(bytes);
     const previous = chain.at(-1);
-    if (previous !== undefined) assertSignedBy(previous, root, 'ROOT_SIGNATURES_PREVIOUS');
+    // Before its payload is looked at: of a version that nobody vouches for nothing is parsed.
+    if (previous !== undefined) assertSignedBy(previous, { version, envelope }, 'ROOT_SIGNATURES_PREVIOUS');
+    const root = parseRootPayload(envelope);
+    if (root.version !== version) throw gap(version, root.version);
     assertSignedBy(root, root, 'ROOT_SIGNATURES_OWN');
     chain.push(root);
   }
@@ -32,6 +35,9 @@ export function verifyRootChain(files: readonly RootFile[]): readonly TrustRoot[
 /** By their names; that each holds the version it is named for comes out when it is parsed. */
 function assertCountFromOne(files: readonly RootFile[]): void {
   if (files.length === 0) throw new VerifyError('ROOT_CHAIN_EMPTY', 'there is no trust root in the chain');
+  if (files.length > MAX_ROOTS) {
+    throw new VerifyError('ROOT_CHAIN_TOO_LONG', `the root chain has over ${MAX_ROOTS} versions; pin a newer one anew`);
+  }
   for (const [i, { version }] of files.entries()) if (version !== i + 1) throw gap(i + 1, version);
 }
 
@@ -42,7 +48,7 @@ function gap(expected: number, found: number): VerifyError {
 /** `root` carries the root threshold as `authority` defines it. @throws VerifyError with `code` */
 export function assertSignedBy(
   authority: TrustRoot,
-  root: TrustRoot,
+  root: Pick<TrustRoot, 'version' | 'envelope'>,
   code: 'ROOT_SIGNATURES_PREVIOUS' | 'ROOT_SIGNATURES_OWN',
 ): void {
   const usable = keysOfRole(authority, 'root').filter(({ keyid }) => !authority.revokedKeys.has(keyid));

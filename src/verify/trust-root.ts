@@ -25,7 +25,11 @@ export function encodeRoot(document: RootDocument): Uint8Array {
  *   ROLE_UNKNOWN, ROLE_DUPLICATE_KEY, ROLE_UNKNOWN_KEY, ROLE_CHANNELS, THRESHOLD_INVALID or THRESHOLD_UNREACHABLE
  */
 export function parseRoot(bytes: Uint8Array): TrustRoot {
-  const envelope = parseRootEnvelope(bytes);
+  return parseRootPayload(parseRootEnvelope(bytes));
+}
+
+/** As {@link parseRoot}, of an envelope already parsed. @throws VerifyError as there */
+export function parseRootPayload(envelope: Envelope): TrustRoot {
   return rootOf(
     envelope,
     orMalformed(() => parseRootDocument(envelope.payload)),
