@@ -25,7 +25,7 @@ import {
 } from '../support/trust.ts';
 
 /**
- * TUF's root workflow (The Update Framework specification 1.0.33, section 5.3 and what 4.2 and 4.3 ask of a root), a
+ * TUF's root workflow (The Update Framework specification 1.0.33, sections 5.2 and 5.3, and what 4.2 and 4.3 ask of a root), a
  * test a rule, each through the verifier of bundles: what an enclave that pinned a version says of a chain.
  */
 const RULES = { keys: ['rules-a'], threshold: 1 };
@@ -59,20 +59,20 @@ it('the sample chain is trusted, from whichever version is pinned', () => {
   for (const pinned of [first, second, third]) expectTrusted(judged([first, second, third], pinned));
 });
 
-describe('5.3.2 trust begins at the root that was pinned', () => {
-  it('a pinned root that differs from the chain’s: another publisher', () => {
+describe('5.2 trust begins at the root that was pinned', () => {
+  it("a pinned root that differs from the chain's: another publisher", () => {
     const theirs = { root: { keys: ['their-1'] }, rules: RULES };
     refused([version(1, theirs, ['their-1'])], 'ROOT_PIN_MISMATCH');
   });
 
-  it('a pinned root that differs from the chain’s: the same people signed both', () => {
+  it("a pinned root that differs from the chain's: the same people signed both", () => {
     const other = version(2, NEW, EVERYBODY, { expires: day(1001) });
     expectTrusted(judged([first, other]));
     refused([first, other], 'ROOT_PIN_MISMATCH', second);
     refused([first, other, third], 'ROOT_PIN_MISMATCH', second);
   });
 
-  it('a pinned root that differs from the chain’s in its bytes alone, the document being the same', () => {
+  it("a pinned root that differs from the chain's in its bytes alone, the document being the same", () => {
     const spaced = JSON.stringify(JSON.parse(canonicalJson(rootDocument({ roles: OLD }))), null, 1);
     const bytes = encodeEnvelope(signed(ROOT_PAYLOAD_TYPE, utf8(spaced), ['old-1', 'old-2']));
     refused([{ version: 1, bytes }], 'ROOT_PIN_MISMATCH');
