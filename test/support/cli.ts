@@ -7,6 +7,7 @@ import { pathToFileURL } from 'node:url';
 import { expect } from 'vitest';
 import { runCli } from '../../src/cli/run.ts';
 import { validateSchema } from '../../src/core/schema.ts';
+import type { Time } from '../../src/core/time.ts';
 
 export const ROOT = join(import.meta.dirname, '../..');
 export const LAUNCHER = join(ROOT, 'bin/daemoneye');
@@ -72,6 +73,8 @@ export type InsideOptions = {
   /** Streams that say they are terminals of this many columns. */
   readonly columns?: number;
   readonly signal?: AbortSignal;
+  /** What the clock says; the same day for everybody unless it has to go with the real program's. */
+  readonly now?: Time;
 };
 
 /**
@@ -98,7 +101,7 @@ export async function inside(args: readonly string[], options: InsideOptions = {
     stdout: stream('stdout'),
     stderr: stream('stderr'),
     signal: options.signal ?? new AbortController().signal,
-    now: '2027-01-31T12:00:00.000Z',
+    now: options.now ?? '2027-01-31T12:00:00.000Z',
   });
   return { code, signal: null, ...texts };
 }
