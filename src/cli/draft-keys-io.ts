@@ -9,15 +9,27 @@ import { loadPublicKey } from './key-files-io.ts';
 
 /**
  * The draft's keys that a person means by an operator's name (all of its keys), a keyid (its first 8 digits suffice)
- * or a public key file. What the draft says goes before what happens to lie in the current directory.
- * @throws CliError USAGE_VALUE when no key is meant, or by a shortened keyid more than one; as `loadPublicKey`
+ * or a public key file, for a role: revoked ones are left out, since they would only look like holders.
+ * What the draft says goes before what happens to lie in the current directory.
+ * @throws CliError USAGE_VALUE when no key is meant, only revoked ones, or by a shortened keyid more than one; as
+ *   `loadPublicKey`
  */
 export function keyidsNamed(draft: RootDocument, name: string): readonly KeyId[] {
   const listed = keyidsListed(draft, name);
-  if (listed.length > 0) return listed;
-  const keyid = existsSync(name) ? loadPublicKey(name).keyid : undefined;
-  if (keyid !== undefined && Object.hasOwn(draft.keys, keyid)) return [keyid];
-  throw nothingMeant(name);
+  const named = listed.length > 0 ? listed : keyidInFile(draft, name);
+  if (named.length === 0) throw nothingMeant(name);
+  const usable = named.filter((keyid) => !isRevoked(draft, keyid));
+  if (usable.length > 0) return usable;
+  throw usageError('USAGE_VALUE', `"${name}" has no key that is not revoked; list a new one with trust add-key`);
+}
+
+function keyidInFile(draft: RootDocument, path: string): readonly KeyId[] {
+  const keyid = existsSync(path) ? loadPublicKey(path).keyid : undefined;
+  return keyid !== undefined && Object.hasOwn(draft.keys, keyid) ? [keyid] : [];
+}
+
+export function isRevoked(draft: RootDocument, keyid: KeyId): boolean {
+  return draft.revoked.keys.some((revoked) => revoked.keyid === keyid);
 }
 
 /** A key to revoke, the key itself where it is at hand. */

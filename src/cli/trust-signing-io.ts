@@ -6,7 +6,7 @@ import { type Envelope, encodeEnvelope, parseEnvelope, signEnvelope } from '../c
 import type { PrivateKey, PublicKey } from '../core/keys.ts';
 import { escapeForTerminal } from '../core/terminal-text.ts';
 import { writeFileDurably } from '../durable/files-io.ts';
-import type { RootDocument } from '../verify/root-document.ts';
+import type { RootDocument, TrustRoot } from '../verify/root-document.ts';
 import { sealDraft } from '../verify/root-draft.ts';
 import { parseRootDocument } from '../verify/trust-root.ts';
 import { CliError } from './errors.ts';
@@ -66,17 +66,17 @@ function store(file: string, envelope: Envelope): Envelope {
 
 /**
  * The version that a draft is to follow, so that what it takes back can be seen: the one a person names, else the one
- * beside the draft.
+ * beside the draft. Whoever brought both on one stick could have made up either, so its fingerprint has to be shown.
  * @param named file of that version, or a directory whose newest it is
  * @returns undefined for a first version, and when that version is not here
  * @throws CliError DRAFT_STALE when what is named is not the version before; as `readTrustRoot`
  */
-export function previousVersion({ file, document }: DraftToSign, named: string | undefined): RootDocument | undefined {
+export function previousVersion({ file, document }: DraftToSign, named: string | undefined): TrustRoot | undefined {
   if (document.version === 1) return undefined;
   const beside = finishedFile(dirname(file), document.version - 1);
   const path = named ?? (existsSync(beside) ? beside : undefined);
   if (path === undefined) return undefined;
-  const previous = readTrustRoot(path).document;
+  const previous = readTrustRoot(path);
   if (previous.version === document.version - 1) return previous;
   const message = `the draft is for version ${document.version}, but ${escapeForTerminal(path)} is version ${previous.version}`;
   throw new CliError('DRAFT_STALE', message);

@@ -4,12 +4,13 @@ import { describe, expect, it } from 'vitest';
 import { signCheckpoint } from '../../src/core/checkpoint.ts';
 import { formatDigest } from '../../src/core/digest.ts';
 import { encodeEnvelope } from '../../src/core/dsse.ts';
+import { parsePublicKey } from '../../src/core/keys.ts';
 import { sealEnrolment } from '../../src/verify/enrolment-document.ts';
 import { expectError, inside, jsonOf } from '../support/cli.ts';
 import { testKey } from '../support/keys.ts';
 import { tempDirectory } from '../support/temp.ts';
 import { day } from '../support/trust.ts';
-import { draftRoot, finishRoot, ok, privateKey, told } from '../support/workspace.ts';
+import { draftRoot, finishRoot, ok, privateKey, publicKey, told } from '../support/workspace.ts';
 
 const DOCUMENT = `sha256:${'d'.repeat(64)}`;
 const signAs = (path: string, name: string, ...more: readonly string[]) =>
@@ -109,7 +110,29 @@ describe('a draft that takes a revocation back', () => {
     const root = await afterRevocation();
     await ok('trust', 'revoke', root, '--payload', `sha256:${'e'.repeat(64)}`);
     const signed = await signAs(root, 'alice');
-    expect([signed.code, signed.stderr]).toEqual([0, '']);
+    const { fingerprint } = await told<{ fingerprint: string }>('trust', 'show', root);
+    expect([signed.code, signed.stderr]).toEqual([0, `Compared with version 2, fingerprint ${fingerprint}.\n`]);
+  });
+});
+
+describe('a revoked key', () => {
+  it('is neither listed again nor given a role, by any name', async () => {
+    const root = await afterRevocation();
+    const draft = readFileSync(join(root, 'draft.json'));
+    const lost = publicKey('carol');
+    expectError(await inside(['trust', 'add-key', root, lost, '--operator', 'carol']), 'USAGE_VALUE', 2);
+    const { keyid } = parsePublicKey(readFileSync(lost, 'utf8'));
+    for (const key of ['carol', lost, keyid, keyid.slice(0, 8)]) {
+      expectError(await inside(['trust', 'set-role', root, 'rules', '--key', key]), 'USAGE_VALUE', 2);
+    }
+    expect(readFileSync(join(root, 'draft.json'))).toEqual(draft);
+  });
+
+  it("is left out when its operator's keys are named, of whom there is a new one", async () => {
+    const root = await afterRevocation();
+    await ok('trust', 'add-key', root, publicKey('dave'), '--operator', 'carol');
+    const { keyids } = await told<{ keyids: string[] }>('trust', 'set-role', root, 'rules', '--key', 'carol');
+    expect(keyids).toEqual([parsePublicKey(readFileSync(publicKey('dave'), 'utf8')).keyid]);
   });
 });
 

@@ -173,6 +173,12 @@ describe('a new root version (TUF 5.3.4)', () => {
     expect(rotatedBy(['old-1', 'old-2', 'new-1', 'new-2'], plan).length).toBe(2);
   });
 
+  it('is not held against the end of its signers: it is history, and was signed in time', () => {
+    const start = version(1, OLD, ['old-1', 'old-2'], { keys: { 'old-1': { notAfter: day(5) } } });
+    const signers = ['old-1', 'old-2', 'new-1', 'new-2'];
+    expect(verifyRootChain([start, version(2, NEW, signers, { issuedAt: day(90) })]).length).toBe(2);
+  });
+
   it('is refused when keys of other roles sign it', () => {
     const roles = { ...OLD, rules: { keys: ['r', 's'], threshold: 2 } };
     const start = version(1, roles, ['old-1', 'old-2']);

@@ -1,6 +1,8 @@
 import { Command, Option } from 'clipanion';
 import { withKey } from '../../../verify/root-draft.ts';
 import { DaemonCommand } from '../../command.ts';
+import { isRevoked } from '../../draft-keys-io.ts';
+import { usageError } from '../../errors.ts';
 import { EXIT, type ExitCode } from '../../exit-codes.ts';
 import { loadPublicKey } from '../../key-files-io.ts';
 import { parseMoment } from '../../moment.ts';
@@ -28,7 +30,10 @@ export class TrustAddKey extends DaemonCommand {
       ...(this.operator === undefined ? {} : { operator: parseName(this.operator, '--operator') }),
       ...(this.notAfter === undefined ? {} : { notAfter: parseMoment(this.notAfter, this.now, '--not-after') }),
     };
-    const dropped = changeDraft(this.directory, (draft) => withKey(draft, key, about));
+    const dropped = changeDraft(this.directory, (draft) => {
+      if (isRevoked(draft, key.keyid)) throw usageError('USAGE_VALUE', `${this.file} is revoked; make a new key`);
+      return withKey(draft, key, about);
+    });
     this.result({ keyid: key.keyid, ...about }, `key ${key.keyid}`);
     if (dropped) this.note(DROPPED_SIGNATURES);
     return EXIT.done;

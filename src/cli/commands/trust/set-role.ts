@@ -16,7 +16,7 @@ export class TrustSetRole extends DaemonCommand {
   static override paths = [['trust', 'set-role']];
   static override usage = Command.Usage({
     description: 'Say in the draft which keys hold ROLE and how many of their holders must sign.',
-    details: `Roles: ${Object.keys(ROLES).join(', ')}. A key is named by its operator (all of its keys), its keyid or its public key file.`,
+    details: `Roles: ${Object.keys(ROLES).join(', ')}. A key is named by its operator (all of its unrevoked keys), its keyid or its public key file.`,
     examples: [
       ['Two of three publish rules', '$0 trust set-role root rules --threshold 2 --key alice --key bob --key carol'],
       ['Only on some channels', "$0 trust set-role root rules --threshold 1 --key alice --channel 'rules/*'"],

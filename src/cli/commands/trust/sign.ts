@@ -57,10 +57,12 @@ export class TrustSign extends SigningCommand {
     const draft = openDraftToSign(this.draft);
     const { version } = draft.document;
     const previous = previousVersion(draft, this.previous);
-    if (version > 1 && previous === undefined) {
+    const dropped = assertRevocationsKept(previous?.document, draft.document, this.drop);
+    if (previous !== undefined) {
+      this.note(`Compared with version ${previous.version}, fingerprint ${previous.digest}.`);
+    } else if (version > 1) {
       this.note(`Not compared with version ${version - 1}, which is not here; with --previous it would be.`);
     }
-    const dropped = assertRevocationsKept(previous, draft.document, this.drop);
     if (dropped !== undefined) this.note(`Careful: ${sayTakenBack(dropped, version)}.`);
     return draft;
   }
