@@ -46,7 +46,8 @@ const RULES: LayerRules = {
   pureBuiltins: {
     'node:crypto': ['createHash', 'createPrivateKey', 'createPublicKey', 'hash', 'KeyObject', 'sign', 'verify'],
   },
-  purePackages: ['@noble/ed25519', '@noble/hashes', 'ajv', 'ajv-formats'],
+  // yaml asks the process only to print its warnings, which core tells it not to.
+  purePackages: ['@noble/ed25519', '@noble/hashes', 'ajv', 'ajv-formats', 'yaml'],
   packages: Object.keys(dependencies),
   edges: ['cli', 'tui'],
 };

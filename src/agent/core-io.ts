@@ -225,11 +225,11 @@ export class AgentCore {
 
   #rounds(): Promise<void>[] {
     const { signal } = this.#stopping;
-    const { store, volatile, surroundings } = this.#options;
+    const { store, volatile, surroundings, storeAgeMs, storeBytes } = this.#options;
     const { now } = surroundings.clock;
     const prune = () => {
       volatile.prune(now());
-      store.prune(now());
+      store.prune(now(), storeAgeMs, storeBytes);
     };
     return [
       repeatedly(() => this.#detector.look('snapshot'), SNAPSHOT_MS, signal),

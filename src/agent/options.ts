@@ -2,6 +2,7 @@ import type { Time } from '../core/time.ts';
 import { DEFAULT_INTERVAL_MS, DEFAULT_SOCKETS_MS } from '../ipc/procmond-launch.ts';
 import type { Surroundings } from '../ledger/composer.ts';
 import type { AlertRecord } from './alerts/record.ts';
+import { STORE_AGE_MS, STORE_BYTES } from './format.ts';
 import type { AgentStatus } from './status.ts';
 
 export type AgentOptions = {
@@ -22,6 +23,9 @@ export type AgentOptions = {
   /** Milliseconds between two looks at processes and at sockets. */
   readonly intervalMs?: number;
   readonly socketsMs?: number;
+  /** Age, and size in bytes, at which rows leave the event store. */
+  readonly storeAgeMs?: number;
+  readonly storeBytes?: number;
   /** Whether names of environment variables are logged, and the values sealed. */
   readonly environment?: boolean;
 };
@@ -37,6 +41,8 @@ export function settle(options: AgentOptions): Settled {
     note: nothing,
     intervalMs: DEFAULT_INTERVAL_MS,
     socketsMs: DEFAULT_SOCKETS_MS,
+    storeAgeMs: STORE_AGE_MS,
+    storeBytes: STORE_BYTES,
     environment: false,
     ...options,
   };

@@ -33,18 +33,29 @@ export const MAX_INDEX_LINE_BYTES = 4 * 1024 * 1024;
 /** A file over this many bytes is stored as chunks of exactly this size and a shorter last one. */
 export const CHUNK = 64 * 1024 * 1024;
 
-const ROOT_NAME = /^root\/([1-9][0-9]{0,5})\.root\.dsse\.json$/;
+const ROOT_FILE_NAME = /^([1-9][0-9]{0,5})\.root\.dsse\.json$/;
 const BLOB_NAME = /^blobs\/sha256\/([0-9a-f]{64})$/;
 
-/** Where version `version` of the trust root lies in a bundle. */
-export function rootName(version: number): string {
-  return `${ROOT_DIRECTORY}/${version}.root.dsse.json`;
+/** A version of the trust root as a file: in a bundle's chain, a data directory, a publisher's workspace. */
+export function rootFileName(version: number): string {
+  return `${version}.root.dsse.json`;
 }
 
 /** The version in such a name; undefined for any other name, leading zeros included. */
-export function parseRootName(name: string): number | undefined {
-  const version = ROOT_NAME.exec(name)?.[1];
+export function parseRootFileName(name: string): number | undefined {
+  const version = ROOT_FILE_NAME.exec(name)?.[1];
   return version === undefined ? undefined : Number(version);
+}
+
+/** Where version `version` of the trust root lies in a bundle. */
+export function rootName(version: number): string {
+  return `${ROOT_DIRECTORY}/${rootFileName(version)}`;
+}
+
+/** The version in such a name; undefined for any other name. */
+export function parseRootName(name: string): number | undefined {
+  const prefix = `${ROOT_DIRECTORY}/`;
+  return name.startsWith(prefix) ? parseRootFileName(name.slice(prefix.length)) : undefined;
 }
 
 /** Where a blob lies in a bundle. @param sha256 64 lower-case hex digits */

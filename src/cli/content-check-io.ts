@@ -3,42 +3,76 @@ import { join } from 'node:path';
 import { type BundleKind, blobName, INDEX_NAME } from '../bundle/format.ts';
 import { type IndexEntry, parseIndex } from '../bundle/index-lines.ts';
 import type { BundleStatement } from '../bundle/statement.ts';
+import { settingsOfBundle } from '../config/bundle.ts';
+import { ConfigError } from '../config/errors.ts';
+import { CONFIG_LIMITS } from '../config/parse.ts';
+import { settingsIn } from '../config/settings.ts';
+import { DaemonEyeError } from '../core/errors.ts';
 import { escapeForTerminal } from '../core/terminal-text.ts';
 import { count } from '../core/wording.ts';
-import type { ContentCheck } from '../install/verify-io.ts';
+import { verifyTrustFiles } from '../install/kinds/trust.ts';
+import { assertSomeUpdate, assertUpdateFiles } from '../install/kinds/update-io.ts';
+import type { ContentCheck, ContentRoots } from '../install/verify-io.ts';
 import type { ContentVerdict } from '../verify/bundle-verification.ts';
 
-/** A bundle of rules is text; more than this is something else. */
-const MAX_RULES_BYTES = 64 * 1024 * 1024;
+/** A bundle whose content is text; more than this is something else. */
+export const MAX_TEXT_BYTES = 64 * 1024 * 1024;
+
+/** What is judged. `read` is called only after sizes were found to be sane. */
+type Content = {
+  readonly bytes: number;
+  readonly entries: readonly IndexEntry[];
+  readonly read: (entry: IndexEntry) => Uint8Array;
+  readonly roots: ContentRoots;
+  /** Where the files lie unpacked; undefined when they are not, in a bundle that was just built. */
+  readonly unpacked?: string;
+};
+
+/** One a kind, so that a kind without a check can't be. */
+const CHECKS: Readonly<Record<BundleKind, (content: Content) => ContentVerdict | Promise<ContentVerdict>>> = {
+  rules: judgeRules,
+  config: judgeConfig,
+  trust: judgeTrust,
+  update: judgeUpdate,
+};
 
 /**
- * The content check that `bundle verify` and `bundle apply` inject: rules compile on this machine, and their own
- * samples pass.
+ * The content check that `bundle verify` and `bundle apply` inject: rules compile on this machine and their own samples
+ * pass; settings are known and may have their values; versions of the trust root lead on from the one pinned here; an
+ * update lies unpacked as it was signed. Nothing of a bundle is run but the SQL of its rules, in the sandbox.
  */
-export const contentCheck: ContentCheck = (statement, entries, filesDirectory) =>
-  judge(statement, entries, ({ path }) => readFileSync(join(filesDirectory, ...path.split('/'))));
+export const contentCheck: ContentCheck = (statement, entries, filesDirectory, roots) => {
+  const read = ({ path }: IndexEntry) => readBytes(join(filesDirectory, ...path.split('/')));
+  return judge(statement.kind, { bytes: statement.bytes, entries, read, roots, unpacked: filesDirectory });
+};
 
-/** The same check on a bundle that was just built. */
+/** The same check on a bundle that was just built. @param rootChain that it carries, from version 1 */
 export function checkBuiltContent(
   directory: string,
-  statement: Pick<BundleStatement, 'kind' | 'bytes' | 'index'>,
+  { kind, bytes, index }: Pick<BundleStatement, 'kind' | 'bytes' | 'index'>,
+  rootChain: readonly Uint8Array[],
 ): Promise<ContentVerdict> {
-  const lines = new Uint8Array(readFileSync(join(directory, INDEX_NAME)));
-  const entries = parseIndex(lines, { lines: statement.index.lines, bytes: statement.bytes });
-  return judge(statement, entries, ({ sha256 }) => readFileSync(join(directory, blobName(sha256))));
+  const entries = parseIndex(readBytes(join(directory, INDEX_NAME)), { lines: index.lines, bytes });
+  const read = ({ sha256 }: IndexEntry) => readBytes(join(directory, blobName(sha256)));
+  const carried = rootChain.map((root, i) => ({ version: i + 1, bytes: root }));
+  return judge(kind, { bytes, entries, read, roots: { carried } });
 }
 
-async function judge(
-  statement: { readonly kind: BundleKind; readonly bytes: number },
-  entries: readonly IndexEntry[],
-  read: (entry: IndexEntry) => Uint8Array,
-): Promise<ContentVerdict> {
-  if (statement.kind !== 'rules') {
-    return { ok: false, reason: `this version can't check bundles of kind ${statement.kind}, so it refuses them` };
+async function judge(kind: BundleKind, content: Content): Promise<ContentVerdict> {
+  if (kind !== 'update' && content.bytes > MAX_TEXT_BYTES) {
+    return { ok: false, reason: `${content.bytes} bytes in a bundle of kind ${kind}; at most ${MAX_TEXT_BYTES}` };
   }
-  if (statement.bytes > MAX_RULES_BYTES) {
-    return { ok: false, reason: `${statement.bytes} bytes of rules; at most ${MAX_RULES_BYTES}` };
+  try {
+    return await CHECKS[kind](content);
+  } catch (cause) {
+    // Trouble of our own (a full disk, no sandbox) is not the bundle's fault, and no verdict about it.
+    if (!(cause instanceof ConfigError) && !(cause instanceof DaemonEyeError && cause.fault === 'untrusted'))
+      throw cause;
+    return { ok: false, reason: cause.message, cause };
   }
+}
+
+async function judgeRules({ entries, read }: Content): Promise<ContentVerdict> {
   if (entries.length === 0) return { ok: false, reason: 'there is no rule in it' };
   const stranger = entries.find(({ path }) => !path.endsWith('.yaml'));
   if (stranger !== undefined) {
@@ -48,12 +82,36 @@ async function judge(
     };
   }
   const { checkRuleFiles } = await import('../rules/check-io.ts');
-  const files = entries.map((entry) => ({ path: entry.path, bytes: new Uint8Array(read(entry)) }));
-  const { ok, rules } = await checkRuleFiles(files);
+  const { ok, rules } = await checkRuleFiles(entries.map((entry) => ({ path: entry.path, bytes: read(entry) })));
   const failed = rules.find((rule) => !rule.ok);
   if (!ok || failed !== undefined) {
     return { ok: false, reason: `${escapeForTerminal(failed?.path ?? 'the rules')}: ${failed?.reason ?? 'refused'}` };
   }
   const samples = rules.reduce((sum, { tests }) => sum + tests, 0);
   return { ok: true, reason: `${count(rules.length, 'rule')} compiled, ${count(samples, 'sample')} passed` };
+}
+
+function judgeConfig({ entries, read }: Content): ContentVerdict {
+  // One byte more than the parser takes is enough for it to refuse.
+  const files = entries.map((entry) => ({
+    path: entry.path,
+    bytes: entry.size > CONFIG_LIMITS.maxBytes ? new Uint8Array(CONFIG_LIMITS.maxBytes + 1) : read(entry),
+  }));
+  const names = settingsIn(settingsOfBundle(files));
+  return { ok: true, reason: `${count(names.length, 'setting')}, all known: ${names.join(', ')}` };
+}
+
+function judgeTrust({ entries, read, roots }: Content): ContentVerdict {
+  const newest = verifyTrustFiles(entries, read, roots.carried, roots.pinned).at(-1);
+  return { ok: true, reason: `${count(entries.length, 'version')} of the trust root, linked up to ${newest?.version}` };
+}
+
+function judgeUpdate({ entries, unpacked }: Content): ContentVerdict {
+  if (unpacked === undefined) assertSomeUpdate(entries);
+  else assertUpdateFiles(entries, unpacked);
+  return { ok: true, reason: `${count(entries.length, 'file')} with their signed modes; nothing of it was run` };
+}
+
+function readBytes(path: string): Uint8Array {
+  return new Uint8Array(readFileSync(path));
 }

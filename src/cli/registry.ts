@@ -11,8 +11,9 @@ export type CommandEntry = {
 export const NOUNS: Readonly<Record<string, string>> = {
   keys: 'signing keys',
   trust: 'trust roots: which keys hold which role, and how many must agree',
-  bundle: 'signed bundles of rules',
+  bundle: 'signed bundles of rules, settings, updates and trust roots',
   ledger: 'append-only logs and what they prove',
+  config: 'settings, and who says so',
   agent: 'the agent that watches this machine',
   alerts: 'what the rules found',
   evidence: 'sealed evidence packages',
@@ -108,6 +109,10 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: 'look into a bundle without trusting it',
     load: async () => (await import('./commands/bundle/inspect.ts')).BundleInspect,
   },
+  'bundle diff': {
+    summary: 'tell what changes from one bundle to another',
+    load: async () => (await import('./commands/bundle/diff.ts')).BundleDiff,
+  },
   'bundle verify': {
     summary: 'check a bundle and say whether it is trusted',
     load: async () => (await import('./commands/bundle/verify.ts')).BundleVerify,
@@ -143,6 +148,14 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   'ledger consistency': {
     summary: 'prove that one state of a log extends another',
     load: async () => (await import('./commands/ledger/consistency.ts')).LedgerConsistency,
+  },
+  'config show': {
+    summary: 'show every setting and who says so',
+    load: async () => (await import('./commands/config/show.ts')).ConfigShow,
+  },
+  'config check': {
+    summary: 'check a file of settings',
+    load: async () => (await import('./commands/config/check.ts')).ConfigCheck,
   },
   'agent run': {
     summary: 'watch this machine and raise alerts',

@@ -51,6 +51,9 @@ export type CoreErrorCode =
   | 'JSON_NOT_CANONICAL'
   | 'JSON_NOT_REPRESENTABLE'
   | 'SCHEMA_MISMATCH'
+  // plain YAML
+  | 'YAML_TOO_LARGE'
+  | 'YAML_MALFORMED'
   // keys and signatures
   | 'KEY_MALFORMED'
   | 'KEY_ALGORITHM'

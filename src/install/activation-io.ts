@@ -1,14 +1,10 @@
-import { lstatSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import { lstatSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { BUNDLE_PAYLOAD_TYPE, ENVELOPE_NAME, INDEX_NAME, rootName } from '../bundle/format.ts';
-import { type IndexEntry, parseIndex } from '../bundle/index-lines.ts';
-import { parseStatement } from '../bundle/statement.ts';
-import { encodeHex } from '../core/bytes.ts';
-import { sha256 } from '../core/digest.ts';
-import { parseEnvelope, payloadDigest } from '../core/dsse.ts';
-import { messageOf } from '../core/errors.ts';
+import { ENVELOPE_NAME, INDEX_NAME, rootName } from '../bundle/format.ts';
+import type { IndexEntry } from '../bundle/index-lines.ts';
 import { createDirectoryDurably, renameDurably, syncDirectory, writeFileDurably } from '../durable/files-io.ts';
 import { replaceLinkDurably } from '../durable/links-io.ts';
+import { openStoredBundle } from './active-bundle-io.ts';
 import { tampered } from './errors.ts';
 import { ACTIVE_LINK, channelDirectory, type DataLayout, PREVIOUS_LINK } from './layout.ts';
 import type { Staging } from './staging-io.ts';
@@ -96,15 +92,5 @@ function currentTarget(link: string): string | undefined {
  * @throws InstallError STATE_TAMPERED
  */
 export function readActiveIndex(layout: DataLayout, channel: string, { active }: ChannelState): readonly IndexEntry[] {
-  const directory = join(channelDirectory(layout, channel), String(active.seq));
-  try {
-    const envelope = parseEnvelope(new Uint8Array(readFileSync(join(directory, ENVELOPE_NAME))), BUNDLE_PAYLOAD_TYPE);
-    if (payloadDigest(envelope) !== active.payload) throw new Error('its statement is not the one the log names');
-    const { index, bytes } = parseStatement(envelope.payload);
-    const lines = new Uint8Array(readFileSync(join(directory, INDEX_NAME)));
-    if (encodeHex(sha256(lines)) !== index.sha256) throw new Error('its index is not the signed one');
-    return parseIndex(lines, { lines: index.lines, bytes });
-  } catch (cause) {
-    throw tampered(`the active bundle in ${directory} was changed: ${messageOf(cause)}`, { cause });
-  }
+  return openStoredBundle(layout, channel, active).entries;
 }

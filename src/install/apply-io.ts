@@ -1,17 +1,19 @@
+import { type BundleDiff, type DiffSide, diffBundles } from '../bundle/diff.ts';
 import type { BundleStatement } from '../bundle/statement.ts';
 import { decidingCheck, type Report } from '../core/checks.ts';
 import type { Time } from '../core/time.ts';
 import type { BundleTrust } from '../verify/bundle-verification.ts';
 import type { TrustRoot } from '../verify/root-document.ts';
-import { readActiveIndex, storeBundle } from './activation-io.ts';
-import { diffFiles, type FileDiff } from './diff.ts';
+import { storeBundle } from './activation-io.ts';
+import { stagedSide, storedSide } from './comparison-io.ts';
 import type { LoggedEntry, WritableInstall } from './install-io.ts';
 import { loadPinnedRoot, storeRoots } from './root-store-io.ts';
 import { createStaging, type Staging } from './staging-io.ts';
 import type { BundleAppliedEvent, BundleRefusedEvent, InstallState, TrustEvent } from './state.ts';
 import { type BundleJudgement, type ContentCheck, judgeBundle } from './verify-io.ts';
 
-export type ApplyOptions = {
+/** @typeParam C what `compare` finds */
+export type ApplyOptions<C = unknown> = {
   readonly toolVersion: string;
   readonly content: ContentCheck;
   readonly acceptGap?: boolean;
@@ -19,16 +21,23 @@ export type ApplyOptions = {
   readonly dryRun?: boolean;
   readonly signal?: AbortSignal;
   /** Asked with what would change, after everything was verified; false leaves all as it is. */
-  readonly confirm: (plan: ApplyPlan) => Promise<boolean>;
+  readonly confirm: (plan: ApplyPlan<C>) => Promise<boolean>;
+  /** What changes inside the files, for `plan.content`; injected, because what rules are is not known here. */
+  readonly compare?: (before: DiffSide | undefined, after: DiffSide) => Promise<C>;
 };
 
-export type ApplyPlan = { readonly statement: BundleStatement; readonly activeSeq?: number; readonly diff: FileDiff };
+export type ApplyPlan<C = unknown> = {
+  readonly statement: BundleStatement;
+  readonly activeSeq?: number;
+  readonly diff: BundleDiff;
+  readonly content?: C;
+};
 
-export type ApplyOutcome = { readonly report: Report } & (
+export type ApplyOutcome<C = unknown> = { readonly report: Report } & (
   | { readonly status: 'refused'; readonly entry?: LoggedEntry }
   | { readonly status: 'unchanged' }
-  | { readonly status: 'declined' | 'dry-run'; readonly plan: ApplyPlan }
-  | { readonly status: 'applied'; readonly plan: ApplyPlan; readonly entry: LoggedEntry }
+  | { readonly status: 'declined' | 'dry-run'; readonly plan: ApplyPlan<C> }
+  | { readonly status: 'applied'; readonly plan: ApplyPlan<C>; readonly entry: LoggedEntry }
 );
 
 /**
@@ -40,12 +49,12 @@ export type ApplyOutcome = { readonly report: Report } & (
  * @param path of the bundle, a directory or tar; `name` is what the report calls it
  * @throws InstallError, BundleError, ArchiveError, LedgerError or DurableError; hostile input is a refusal instead
  */
-export async function applyBundle(
+export async function applyBundle<C = unknown>(
   install: WritableInstall,
   path: string,
   name: string,
-  options: ApplyOptions,
-): Promise<ApplyOutcome> {
+  options: ApplyOptions<C>,
+): Promise<ApplyOutcome<C>> {
   const pinned = loadPinnedRoot(install.layout, install.state);
   await using staging = createStaging(install.layout.staging, true);
   const trust = trustOf(install.state, pinned, options);
@@ -55,7 +64,8 @@ export async function applyBundle(
   if (options.dryRun !== true) await keepNewerRoots(install, pinned, verification.chain, verification.floor);
 
   const { statement, payload } = verification;
-  if (report.verdict !== 'trusted' || statement === undefined || payload === undefined) {
+  const after = stagedSide(judgement, staging);
+  if (report.verdict !== 'trusted' || statement === undefined || after === undefined) {
     if (options.dryRun === true) return { status: 'refused', report };
     return {
       status: 'refused',
@@ -66,11 +76,12 @@ export async function applyBundle(
   const channel = install.state.channels.get(statement.channel);
   if (channel?.active.payload === payload) return { status: 'unchanged', report };
 
-  const before = channel === undefined ? [] : readActiveIndex(install.layout, statement.channel, channel);
-  const plan: ApplyPlan = {
+  const before = channel && storedSide(install.layout, statement.channel, channel.active, pinned);
+  const plan: ApplyPlan<C> = {
     statement,
     ...(channel === undefined ? {} : { activeSeq: channel.active.seq }),
-    diff: diffFiles(before, verification.entries),
+    diff: diffBundles(before, after),
+    ...(options.compare === undefined ? {} : { content: await options.compare(before, after) }),
   };
   if (options.dryRun === true) return { status: 'dry-run', report, plan };
   if (!(await options.confirm(plan))) return { status: 'declined', report, plan };
@@ -83,7 +94,7 @@ export async function applyBundle(
 export function trustOf(
   state: InstallState,
   pinned: TrustRoot,
-  options: Pick<ApplyOptions, 'toolVersion' | 'acceptGap' | 'requireFresh'>,
+  options: Pick<ApplyOptions<never>, 'toolVersion' | 'acceptGap' | 'requireFresh'>,
 ): BundleTrust {
   return {
     pinned,

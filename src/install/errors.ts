@@ -6,7 +6,12 @@ export type InstallErrorCode =
   | 'DIRECTORY_NOT_EMPTY'
   | 'NO_TRUST_ROOT'
   | 'ALREADY_PINNED'
-  | 'STATE_TAMPERED';
+  | 'STATE_TAMPERED'
+  // content of bundles of kind trust and update
+  | 'TRUST_FILES'
+  | 'TRUST_CHAIN_DIFFERS'
+  | 'UPDATE_EMPTY'
+  | 'UPDATE_MODE';
 
 /** Anything the receiving side refuses. */
 export class InstallError extends DaemonEyeError<InstallErrorCode> {}

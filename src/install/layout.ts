@@ -45,7 +45,3 @@ export function channelDirectory(layout: DataLayout, channel: string): string {
 export const FILES_DIRECTORY = 'files';
 export const ACTIVE_LINK = 'active';
 export const PREVIOUS_LINK = 'previous';
-
-export function rootFileName(version: number): string {
-  return `${version}.root.dsse.json`;
-}

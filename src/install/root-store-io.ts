@@ -1,12 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { rootFileName } from '../bundle/format.ts';
 import { encodeEnvelope } from '../core/dsse.ts';
 import { messageOf } from '../core/errors.ts';
 import { createDirectoryDurably, writeFileDurably } from '../durable/files-io.ts';
 import type { TrustRoot } from '../verify/root-document.ts';
 import { parseRoot } from '../verify/trust-root.ts';
 import { InstallError, tampered } from './errors.ts';
-import { type DataLayout, rootFileName } from './layout.ts';
+import type { DataLayout } from './layout.ts';
 import type { InstallState } from './state.ts';
 
 /**

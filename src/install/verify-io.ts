@@ -7,6 +7,7 @@ import type { Report } from '../core/checks.ts';
 import { DaemonEyeError } from '../core/errors.ts';
 import { type BundleTrust, BundleVerification, type ContentVerdict } from '../verify/bundle-verification.ts';
 import type { RootFile } from '../verify/root-chain.ts';
+import type { TrustRoot } from '../verify/root-document.ts';
 import type { Staging } from './staging-io.ts';
 
 /**
@@ -17,7 +18,16 @@ export type ContentCheck = (
   statement: BundleStatement,
   entries: readonly IndexEntry[],
   filesDirectory: string,
+  roots: ContentRoots,
 ) => Promise<ContentVerdict>;
+
+/** What the content of a bundle of kind trust is held against. */
+export type ContentRoots = {
+  /** The chain that the bundle carries. */
+  readonly carried: readonly RootFile[];
+  /** Undefined where nothing is pinned, as when a bundle is built. */
+  readonly pinned?: TrustRoot;
+};
 
 /** What was read of a bundle, verbatim; its files are in the staging directory. */
 export type StagedBundle = {
@@ -62,16 +72,17 @@ export async function judgeBundle(
   }
   const { statement } = verification;
   if (staged !== undefined && statement !== undefined && verification.report(name).checks.every(reachedContent)) {
-    verification.content(await judgeContent(statement, verification.entries, staging, content, signal));
+    const roots = { carried: staged.rootChain, pinned: trust.pinned };
+    const check = () => content(statement, verification.entries, staging.files, roots);
+    verification.content(await judgeContent(verification.entries, staging, check, signal));
   }
   return { report: verification.report(name), verification, ...(staged === undefined ? {} : { staged }) };
 }
 
 async function judgeContent(
-  statement: BundleStatement,
   entries: readonly IndexEntry[],
   staging: Staging,
-  content: ContentCheck,
+  check: () => Promise<ContentVerdict>,
   signal: AbortSignal | undefined,
 ): Promise<ContentVerdict> {
   try {
@@ -81,7 +92,7 @@ async function judgeContent(
     throw error;
   }
   signal?.throwIfAborted();
-  return content(statement, entries, staging.files);
+  return check();
 }
 
 function reachedContent({ name, status }: { readonly name: string; readonly status: string }): boolean {

@@ -1,10 +1,7 @@
 /** Magic values of the rule format (schemas/rule.schema.json). */
 
-export const MAX_RULE_BYTES = 256 * 1024;
-/** Nested collections: a rule needs six. The parser recurses, so this is counted before it starts. */
-export const MAX_RULE_DEPTH = 16;
-/** Keys and list items: the parser's time grows faster than their number. */
-export const MAX_RULE_MEMBERS = 10_000;
+/** Of a rule file. Nested collections: a rule needs six. */
+export const RULE_LIMITS = { maxBytes: 256 * 1024, maxDepth: 16, maxMembers: 10_000 } as const;
 export const DEFAULT_BUDGET_MS = 100;
 
 /** Rules are the YAML files of a bundle; anything else in it (a licence, a README) is not looked at. */

@@ -1,14 +1,14 @@
 import ruleSchema from '../../schemas/rule.schema.json' with { type: 'json' };
 import { sha256Digest } from '../core/digest.ts';
-import { messageOf } from '../core/errors.ts';
+import { CoreError, messageOf } from '../core/errors.ts';
 import type { Severity } from '../core/event-data.ts';
+import { parsePlainYaml } from '../core/plain-yaml.ts';
 import { validateSchema } from '../core/schema.ts';
 import { escapeForTerminal } from '../core/terminal-text.ts';
 import { RuleError } from './errors.ts';
-import { DEFAULT_BUDGET_MS, parseDuration } from './format.ts';
+import { DEFAULT_BUDGET_MS, parseDuration, RULE_LIMITS } from './format.ts';
 import type { Rule, RuleMode, RuleTest, Sequence, SequenceStep } from './rule.ts';
 import { sequenceSql } from './sequence.ts';
-import { parsePlainYaml } from './yaml.ts';
 
 /** A rule as it is written. */
 type RuleYaml = {
@@ -39,12 +39,22 @@ type RuleYaml = {
  */
 export function parseRule(bytes: Uint8Array, path: string): Rule {
   try {
-    const yaml = shaped(parsePlainYaml(bytes));
+    const yaml = shaped(readYaml(bytes));
     assertSamples(yaml.tests);
     return toRule(yaml, bytes);
   } catch (cause) {
     if (!(cause instanceof RuleError)) throw cause;
     throw new RuleError(cause.code, `${escapeForTerminal(path)}: ${cause.message}`, { cause });
+  }
+}
+
+function readYaml(bytes: Uint8Array): unknown {
+  try {
+    return parsePlainYaml(bytes, RULE_LIMITS);
+  } catch (cause) {
+    if (!(cause instanceof CoreError)) throw cause;
+    const code = cause.code === 'YAML_TOO_LARGE' ? 'RULE_TOO_LARGE' : 'RULE_YAML';
+    throw new RuleError(code, `not a rule: ${cause.message}`, { cause });
   }
 }
 

@@ -64,7 +64,12 @@ export type BundleTrust = {
 };
 
 /** What the injected content check says of the files (rules compile, their samples pass). */
-export type ContentVerdict = { readonly ok: boolean; readonly reason: string };
+export type ContentVerdict = {
+  readonly ok: boolean;
+  readonly reason: string;
+  /** What refused them, for a closer code than CONTENT_REFUSED. */
+  readonly cause?: DaemonEyeError;
+};
 
 /**
  * One verification, fed as the bytes arrive: `head`, then `index`, then `blobs`, then `content`. Pure: every byte and
@@ -176,7 +181,7 @@ export class BundleVerification {
 
   content(verdict: ContentVerdict): boolean {
     const ok = this.#run('content', () => {
-      if (!verdict.ok) throw new VerifyError('CONTENT_REFUSED', verdict.reason);
+      if (!verdict.ok) throw verdict.cause ?? new VerifyError('CONTENT_REFUSED', verdict.reason);
       return [verdict.reason, true];
     });
     return ok === true;

@@ -44,7 +44,10 @@ describe('apply', () => {
     const data = await makeEnclave();
     const { path, payload } = await makeBundle(dirname(data));
     const outcome = await apply(data, path);
-    expect(outcome).toMatchObject({ status: 'applied', plan: { diff: { added: ['deep/two.yaml', 'one.yaml'] } } });
+    expect(outcome).toMatchObject({
+      status: 'applied',
+      plan: { diff: { files: { added: [{ path: 'deep/two.yaml' }, { path: 'one.yaml' }] } } },
+    });
     const active = join(channelOf(data), 'active');
     expect(readlinkSync(active)).toBe('1');
     expect(readFileSync(join(active, 'files', 'deep', 'two.yaml'), 'utf8')).toBe('two');
@@ -69,7 +72,15 @@ describe('apply', () => {
     expect(second).toMatchObject({
       plan: {
         activeSeq: 1,
-        diff: { added: ['new.yaml'], removed: ['deep/two.yaml'], changed: ['one.yaml'], unchanged: 0 },
+        diff: {
+          relation: 'follows',
+          files: {
+            added: [{ path: 'new.yaml' }],
+            removed: [{ path: 'deep/two.yaml' }],
+            changed: [{ path: 'one.yaml' }],
+            unchanged: 0,
+          },
+        },
       },
     });
     await apply(data, three.path);

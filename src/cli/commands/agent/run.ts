@@ -4,9 +4,13 @@ import { RELEASE } from '../../../core/release.ts';
 import { count } from '../../../core/wording.ts';
 import { systemSurroundings } from '../../../ledger/surroundings-io.ts';
 import { DaemonCommand } from '../../command.ts';
+import { type FlagSettings, flagSettings, loadConfiguration } from '../../configuration-io.ts';
 import { EXIT, type ExitCode } from '../../exit-codes.ts';
 import { parseWholeNumber } from '../../whole-number.ts';
 import { alertLine } from '../alerts/alert-text.ts';
+
+const DAY_MS = 86_400_000;
+const MIB = 1024 * 1024;
 
 export class AgentRun extends DaemonCommand {
   static override paths = [['agent', 'run']];
@@ -28,14 +32,19 @@ export class AgentRun extends DaemonCommand {
 
   async run(): Promise<ExitCode> {
     const { output, env } = this.context;
+    const { settings } = await loadConfiguration(this.dataDirectory, env, this.#flags());
+    if (settings.sinks.length > 0) this.note('sinks are set, but this version delivers alerts to alerts.ndjson only');
     await runAgent({
       data: this.dataDirectory,
       builtAt: RELEASE.builtAt,
       surroundings: systemSurroundings(),
       env,
       signal: this.signal,
-      environment: this.environment,
-      ...(this.interval === undefined ? {} : { intervalMs: parseWholeNumber(this.interval, '--interval') }),
+      environment: settings['agent.environment'],
+      intervalMs: settings['agent.interval_ms'],
+      socketsMs: settings['agent.sockets_ms'],
+      storeAgeMs: settings['retention.store_days'] * DAY_MS,
+      storeBytes: settings['retention.store_mib'] * MIB,
       note: (text) => this.note(text),
       onReady: ({ rules, pid }) => {
         const active = rules.filter(({ state }) => state === 'active' || state === 'degraded').length;
@@ -49,5 +58,15 @@ export class AgentRun extends DaemonCommand {
       },
     });
     return EXIT.done;
+  }
+
+  /** Options that are settings; they win over every file. */
+  #flags(): FlagSettings {
+    const { interval, environment } = this;
+    const ms = interval === undefined ? undefined : parseWholeNumber(interval, '--interval');
+    return [
+      ...(ms === undefined ? [] : [flagSettings('--interval', { agent: { interval_ms: ms } })]),
+      ...(environment ? [flagSettings('--environment', { agent: { environment: true } })] : []),
+    ];
   }
 }

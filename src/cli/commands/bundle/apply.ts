@@ -1,14 +1,16 @@
 import { basename } from 'node:path';
 import { Command, Option } from 'clipanion';
 import { RELEASE } from '../../../core/release.ts';
-import { type ApplyOutcome, applyBundle } from '../../../install/apply-io.ts';
+import { type ApplyOutcome, type ApplyPlan, applyBundle } from '../../../install/apply-io.ts';
 import { DaemonCommand } from '../../command.ts';
+import { type ContentDiff, compareContent } from '../../compare-content.ts';
 import { contentCheck } from '../../content-check-io.ts';
 import { EXIT, type ExitCode } from '../../exit-codes.ts';
 import { openInstallHere } from '../../install-here-io.ts';
 import { confirm } from '../../prompt-io.ts';
-import { renderPlan } from '../../render/plan.ts';
+import { renderDiff } from '../../render/diff.ts';
 import { renderReport } from '../../render/report.ts';
+import type { Style } from '../../render/style.ts';
 
 export class BundleApply extends DaemonCommand {
   static override paths = [['bundle', 'apply']];
@@ -33,12 +35,13 @@ export class BundleApply extends DaemonCommand {
     const outcome = await applyBundle(install, this.bundle, basename(this.bundle), {
       toolVersion: RELEASE.version,
       content: contentCheck,
+      compare: compareContent,
       acceptGap: this.acceptGap,
       requireFresh: this.requireFresh,
       dryRun: this.dryRun,
       signal: this.signal,
       confirm: async (plan) => {
-        if (!this.yes) this.note(renderPlan(plan));
+        if (!this.yes) this.note(this.#plan(plan, this.context.output.noteStyle));
         await confirm(this.context, 'Apply it?', this.yes);
         return true;
       },
@@ -47,7 +50,11 @@ export class BundleApply extends DaemonCommand {
     return outcome.status === 'refused' ? EXIT.untrusted : EXIT.done;
   }
 
-  #text(outcome: ApplyOutcome): string {
+  #plan({ diff, content }: ApplyPlan<ContentDiff>, style: Style): string {
+    return renderDiff(diff, content, true, style);
+  }
+
+  #text(outcome: ApplyOutcome<ContentDiff>): string {
     const report = renderReport(outcome.report, this.style);
     switch (outcome.status) {
       case 'refused':
@@ -56,11 +63,11 @@ export class BundleApply extends DaemonCommand {
         return `${report}\n\nIt is the active bundle already; nothing was changed.`;
       case 'dry-run':
       case 'declined':
-        return `${report}\n\n${renderPlan(outcome.plan)}\n\nNothing was changed.`;
+        return `${report}\n\n${this.#plan(outcome.plan, this.style)}\n\nNothing was changed.`;
       case 'applied': {
         const { channel, seq } = outcome.plan.statement;
         const { entry, plan } = outcome;
-        return `${report}\n\n${renderPlan(plan)}\n\nactive: ${channel} seq ${seq}, logged as entry ${entry.seq}`;
+        return `${report}\n\n${this.#plan(plan, this.style)}\n\nactive: ${channel} seq ${seq}, logged as entry ${entry.seq}`;
       }
     }
   }

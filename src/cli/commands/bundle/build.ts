@@ -12,7 +12,7 @@ import { DaemonCommand } from '../../command.ts';
 import { checkBuiltContent } from '../../content-check-io.ts';
 import { CliError, usageError } from '../../errors.ts';
 import { EXIT, type ExitCode } from '../../exit-codes.ts';
-import { parseMoment } from '../../moment.ts';
+import { parseIssueMoment, parseMoment } from '../../moment.ts';
 import { readChainToCarry } from '../../trust-workspace-io.ts';
 
 export class BundleBuild extends DaemonCommand {
@@ -43,7 +43,7 @@ export class BundleBuild extends DaemonCommand {
   async run(): Promise<ExitCode> {
     if (!isBundleKind(this.kind)) throw usageError('USAGE_VALUE', `--kind is one of ${BUNDLE_KINDS.join(', ')}`);
     const place = await this.#place();
-    const issuedAt = parseMoment(this.#date(), this.now, '--issued-at');
+    const issuedAt = parseIssueMoment(this.issuedAt, this.context.env, this.now);
     const rootChain = readChainToCarry(this.root);
     const statement = {
       kind: this.kind,
@@ -55,7 +55,7 @@ export class BundleBuild extends DaemonCommand {
       requires: {},
     };
     const built = await buildBundle({ source: this.source, out: this.out, rootChain, ...statement });
-    const content = await this.#checked({ ...statement, ...built });
+    const content = await this.#checked({ ...statement, ...built }, rootChain);
     const { channel, seq } = place;
     this.result({ out: this.out, kind: this.kind, channel, seq, issuedAt, ...built }, this.#text(channel, seq, built));
     this.note(`${content.reason}. Next: daemoneye bundle sign ${escapeForTerminal(this.out)} --key KEY`);
@@ -79,25 +79,22 @@ export class BundleBuild extends DaemonCommand {
   }
 
   /** A bundle whose content nobody would accept, or couldn't be looked at, is not left lying about. */
-  async #checked(built: Parameters<typeof checkBuiltContent>[1]): Promise<ContentVerdict> {
+  async #checked(
+    built: Parameters<typeof checkBuiltContent>[1],
+    rootChain: readonly Uint8Array[],
+  ): Promise<ContentVerdict> {
     try {
-      const content = await checkBuiltContent(this.out, built);
-      if (!content.ok) throw new CliError('CONTENT_REFUSED', `nothing was built: ${content.reason}`);
+      const content = await checkBuiltContent(this.out, built, rootChain);
+      if (!content.ok) {
+        const { reason, cause } = content;
+        throw new CliError('CONTENT_REFUSED', `nothing was built: ${reason}`, { cause });
+      }
       this.signal.throwIfAborted();
       return content;
     } catch (error) {
       rmSync(this.out, { recursive: true, force: true });
       throw error;
     }
-  }
-
-  /** https://reproducible-builds.org/specs/source-date-epoch/ */
-  #date(): string {
-    const epoch = this.context.env['SOURCE_DATE_EPOCH'];
-    if (this.issuedAt !== undefined) return this.issuedAt;
-    if (epoch === undefined || epoch === '') return this.now;
-    if (/^[0-9]{1,11}$/.test(epoch)) return new Date(Number(epoch) * 1000).toISOString();
-    throw usageError('USAGE_VALUE', `SOURCE_DATE_EPOCH holds seconds since 1970, not "${epoch}"`);
   }
 
   #text(channel: string, seq: number, built: { statement: string; files: number; bytes: number }): string {

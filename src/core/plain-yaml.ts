@@ -1,23 +1,30 @@
 import { CST, isScalar, Lexer, parseDocument, visit, type YAMLMap } from 'yaml';
-import { decodeUtf8 } from '../core/bytes.ts';
-import { messageOf } from '../core/errors.ts';
-import { escapeForTerminal } from '../core/terminal-text.ts';
-import { RuleError } from './errors.ts';
-import { MAX_RULE_BYTES, MAX_RULE_DEPTH, MAX_RULE_MEMBERS } from './format.ts';
+import { decodeUtf8 } from './bytes.ts';
+import { CoreError, messageOf } from './errors.ts';
+import { escapeForTerminal } from './terminal-text.ts';
+
+export type PlainYamlLimits = {
+  readonly maxBytes: number;
+  /** Nested collections. The parser recurses, so flow collections are counted before it starts. */
+  readonly maxDepth: number;
+  /** Keys and list items: the parser's time grows faster than their number. */
+  readonly maxMembers: number;
+};
 
 /**
- * Parses the plain part of YAML 1.2 that rules are written in: one document, the core schema, string keys.
+ * Parses the plain part of YAML 1.2 that rules and settings are written in: one document, the core schema, string keys.
  *
  * Refused: anchors and aliases (a few lines of them expand to gigabytes), tags and directives (they ask the parser to
  * make other things), duplicate keys (which one would the reviewer read?), more documents, and deep nesting.
- * @throws RuleError RULE_TOO_LARGE or RULE_YAML
+ * @throws CoreError YAML_TOO_LARGE or YAML_MALFORMED
  */
-export function parsePlainYaml(bytes: Uint8Array): unknown {
-  if (bytes.length > MAX_RULE_BYTES) throw new RuleError('RULE_TOO_LARGE', `a rule is at most ${MAX_RULE_BYTES} bytes`);
+export function parsePlainYaml(bytes: Uint8Array, limits: PlainYamlLimits): unknown {
+  const { maxBytes, maxDepth } = limits;
+  if (bytes.length > maxBytes) throw new CoreError('YAML_TOO_LARGE', `it has over ${maxBytes} bytes`);
   try {
     const text = decodeUtf8(bytes);
     if (!isVisible(text)) throw malformed('it has characters that can not be seen, or hide or reorder others');
-    assertPlain(text);
+    assertPlain(text, limits);
     const document = parseDocument(text, {
       version: '1.2',
       schema: 'core',
@@ -35,11 +42,11 @@ export function parsePlainYaml(bytes: Uint8Array): unknown {
     if (problem !== undefined) throw malformed(`${problem.message}, in line ${lineAt(text, problem.pos[0])}`, problem);
     visit(document, { Map: (_, map) => assertUniqueKeys(map, text) });
     const value: unknown = document.toJS({ maxAliasCount: 0 });
-    assertShallow(value, MAX_RULE_DEPTH);
+    assertShallow(value, maxDepth, maxDepth);
     return value;
   } catch (cause) {
     // The composer recurses: nesting that assertPlain can't see ends in a RangeError, which is as good an answer.
-    throw cause instanceof RuleError ? cause : malformed(messageOf(cause), cause);
+    throw cause instanceof CoreError && cause.code === 'YAML_MALFORMED' ? cause : malformed(messageOf(cause), cause);
   }
 }
 
@@ -53,7 +60,7 @@ const MEMBER_MARKS: ReadonlySet<string | null> = new Set([
 ]);
 
 /** Looks at the tokens only, before anything is built from them. */
-function assertPlain(text: string): void {
+function assertPlain(text: string, { maxDepth, maxMembers }: PlainYamlLimits): void {
   let isScalar = false;
   let depth = 0;
   let members = 0;
@@ -67,9 +74,9 @@ function assertPlain(text: string): void {
     if (REFUSED.has(type)) throw malformed(`it has ${type === 'anchor' ? 'an' : 'a'} ${type}`);
     if (type === 'flow-map-start' || type === 'flow-seq-start') depth += 1;
     if (type === 'flow-map-end' || type === 'flow-seq-end') depth -= 1;
-    if (depth > MAX_RULE_DEPTH) throw malformed(`it is nested deeper than ${MAX_RULE_DEPTH}`);
+    if (depth > maxDepth) throw tooDeep(maxDepth);
     if (MEMBER_MARKS.has(type)) members += 1;
-    if (members > MAX_RULE_MEMBERS) throw malformed(`it has more than ${MAX_RULE_MEMBERS} keys and items`);
+    if (members > maxMembers) throw malformed(`it has more than ${maxMembers} keys and items`);
   }
 }
 
@@ -97,12 +104,16 @@ function isVisible(text: string): boolean {
 }
 
 /** For nesting by indentation, which is no token. */
-function assertShallow(value: unknown, depth: number): void {
+function assertShallow(value: unknown, depth: number, maxDepth: number): void {
   if (typeof value !== 'object' || value === null) return;
-  if (depth === 0) throw malformed(`it is nested deeper than ${MAX_RULE_DEPTH}`);
-  for (const member of Object.values(value)) assertShallow(member, depth - 1);
+  if (depth === 0) throw tooDeep(maxDepth);
+  for (const member of Object.values(value)) assertShallow(member, depth - 1, maxDepth);
 }
 
-function malformed(problem: string, cause?: unknown): RuleError {
-  return new RuleError('RULE_YAML', `not the plain YAML of a rule: ${escapeForTerminal(problem)}`, { cause });
+function tooDeep(maxDepth: number): CoreError {
+  return malformed(`it is nested deeper than ${maxDepth}`);
+}
+
+function malformed(problem: string, cause?: unknown): CoreError {
+  return new CoreError('YAML_MALFORMED', `not plain YAML: ${escapeForTerminal(problem)}`, { cause });
 }

@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { utf8 } from '../../src/core/bytes.ts';
-import { parsePlainYaml } from '../../src/rules/yaml.ts';
+import { parsePlainYaml } from '../../src/core/plain-yaml.ts';
 import { expectCode } from '../support/expect-code.ts';
 
-const parse = (text: string) => parsePlainYaml(utf8(text));
+const LIMITS = { maxBytes: 256 * 1024, maxDepth: 16, maxMembers: 10_000 };
+const parseBytes = (bytes: Uint8Array) => parsePlainYaml(bytes, LIMITS);
+const parse = (text: string) => parseBytes(utf8(text));
 
 describe('plain YAML', () => {
   it('is the core schema of YAML 1.2', () => {
@@ -65,12 +67,12 @@ describe('plain YAML', () => {
     ['text that reads backwards', 'a: x \u202e y'],
     ['invisible letters', 'a: x\u200by'],
     ['a byte order mark', '\ufeffa: 1'],
-  ])('refuses %s', (_, text) => expectCode(() => parse(text), 'RULE_YAML'));
+  ])('refuses %s', (_, text) => expectCode(() => parse(text), 'YAML_MALFORMED'));
 
   it('refuses what is not text, and too much of it', () => {
-    expectCode(() => parsePlainYaml(new Uint8Array([0x61, 0x3a, 0x20, 0xff])), 'RULE_YAML');
-    expectCode(() => parsePlainYaml(new Uint8Array([0x7f, 0x45, 0x4c, 0x46, 0, 1])), 'RULE_YAML');
-    expectCode(() => parsePlainYaml(new Uint8Array(256 * 1024 + 1).fill(0x23)), 'RULE_TOO_LARGE');
+    expectCode(() => parseBytes(new Uint8Array([0x61, 0x3a, 0x20, 0xff])), 'YAML_MALFORMED');
+    expectCode(() => parseBytes(new Uint8Array([0x7f, 0x45, 0x4c, 0x46, 0, 1])), 'YAML_MALFORMED');
+    expectCode(() => parseBytes(new Uint8Array(256 * 1024 + 1).fill(0x23)), 'YAML_TOO_LARGE');
   });
 
   it('does not let a key reach the prototype', () => {

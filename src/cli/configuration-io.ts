@@ -1,0 +1,105 @@
+import { settingsOfBundle } from '../config/bundle.ts';
+import { type Environment, settingsFromEnvironment, variableOf } from '../config/environment.ts';
+import { readSettingsFile, settingsFiles } from '../config/files-io.ts';
+import { type Configuration, resolveSettings, type SettingsLayer } from '../config/layers.ts';
+import { settingsOf } from '../config/parse.ts';
+import { type SomeSettings, settingsIn } from '../config/settings.ts';
+import { CoreError } from '../core/errors.ts';
+import { RELEASE } from '../core/release.ts';
+import { activeBundlesOf } from '../install/active-bundle-io.ts';
+import { isInitialised } from '../install/host-io.ts';
+import { readInstall } from '../install/install-io.ts';
+import { dataLayout } from '../install/layout.ts';
+import { loadPinnedRoot } from '../install/root-store-io.ts';
+import { usageError } from './errors.ts';
+
+export type LoadedConfiguration = Configuration & {
+  /** Who may set sinks, approvals, audience and retention here. */
+  readonly signedOnly: boolean;
+  /** One sentence about that, for people. */
+  readonly why: string;
+  /** The local files that were looked for. */
+  readonly files: readonly { readonly layer: 'system' | 'user'; readonly path: string; readonly found: boolean }[];
+};
+
+/** Settings of the command line, with the option each came by. */
+export type FlagSettings = readonly { readonly option: string; readonly settings: SomeSettings }[];
+
+/**
+ * The settings that hold here: defaults, then active bundles of kind config, then the machine's file, the person's file,
+ * the environment, the command line.
+ * @throws ConfigError; InstallError STATE_TAMPERED; LedgerError; DurableError
+ */
+export async function loadConfiguration(
+  data: string,
+  env: Environment,
+  flags: FlagSettings = [],
+): Promise<LoadedConfiguration> {
+  const signed = await readSigned(data);
+  const paths = settingsFiles(env);
+  const files = (['system', 'user'] as const).map((layer) => {
+    const path = paths[layer];
+    return { layer, path, settings: readSettingsFile(path) };
+  });
+  const layers: SettingsLayer[] = [
+    ...signed.layers,
+    ...files.map(({ layer, path, settings }) => ({ layer, source: path, settings: settings ?? {} })),
+    ...environmentLayers(env),
+    ...flags.map(({ option, settings }) => ({ layer: 'flag' as const, source: option, settings })),
+  ];
+  return {
+    ...resolveSettings(layers, signed.signedOnly),
+    signedOnly: signed.signedOnly,
+    why: signed.why,
+    files: files.map(({ layer, path, settings }) => ({ layer, path, found: settings !== undefined })),
+  };
+}
+
+/** One layer a variable, so that a person is told which one it was. */
+function environmentLayers(env: Environment): SettingsLayer[] {
+  const settings = settingsFromEnvironment(env);
+  return settingsIn(settings).map((name) => ({
+    layer: 'environment',
+    source: variableOf(name) ?? name,
+    settings: { [name]: settings[name] },
+  }));
+}
+
+/**
+ * What an option of a command sets. @param document as in a file of settings
+ * @throws CliError USAGE_VALUE when the setting can't have that value
+ */
+export function flagSettings(option: string, document: unknown): FlagSettings[number] {
+  try {
+    return { option, settings: settingsOf(document) };
+  } catch (cause) {
+    if (!(cause instanceof CoreError)) throw cause;
+    throw Object.assign(usageError('USAGE_VALUE', `${option}: ${cause.message}`), { cause });
+  }
+}
+
+type Signed = { readonly layers: readonly SettingsLayer[]; readonly signedOnly: boolean; readonly why: string };
+
+async function readSigned(data: string): Promise<Signed> {
+  const nobody = (reason: string) => `${reason}, so local files may set what is signed only elsewhere`;
+  if (!isInitialised(dataLayout(data))) {
+    return { layers: [], signedOnly: false, why: nobody('there is no data directory here') };
+  }
+  const { layout, state } = await readInstall(data, RELEASE.builtAt);
+  if (state.root === undefined) return { layers: [], signedOnly: false, why: nobody('no trust root is pinned here') };
+  const root = loadPinnedRoot(layout, state);
+  const layers = activeBundlesOf('config', layout, state).map(
+    ({ channel, statement, entries, read }): SettingsLayer => {
+      const settings = settingsOfBundle(entries.map((entry) => ({ path: entry.path, bytes: read(entry) })));
+      return { layer: 'bundle', source: `${channel} seq ${statement.seq}`, settings };
+    },
+  );
+  const hasRole = root.roles.has('config');
+  // A root that drops the role must not hand the settings to whoever owns the host.
+  const signedOnly = hasRole || layers.length > 0;
+  if (!signedOnly) return { layers, signedOnly, why: nobody(`trust root ${root.version} has no role config`) };
+  const because = hasRole
+    ? `trust root ${root.version} has a role config`
+    : 'a signed bundle of settings is active here';
+  return { layers, signedOnly, why: `${because}, so only signed bundles may set what is marked` };
+}
