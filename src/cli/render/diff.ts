@@ -62,7 +62,12 @@ function fieldLines(changes: readonly FieldChange[], indent: string, style: Styl
   return changes.flatMap(({ field, before, after }) => {
     const head = `${indent}${style.tone('muted', padDisplay(escapeForTerminal(field), column))}  `;
     if (Array.isArray(before) || Array.isArray(after)) return listLines(head, asList(before), asList(after), style);
-    return [hangingText(head, `${shown(before)} ${arrow(style)} ${shown(after)}`, style.width)];
+    const line = `${shown(before)} ${arrow(style)} ${shown(after)}`;
+    // Two texts run together would have to be taken apart again by whoever reads them.
+    const fits = displayWidth(head) + displayWidth(line) <= style.width;
+    return fits || before === null || after === null
+      ? [hangingText(head, line, style.width)]
+      : listLines(head, [String(before)], [String(after)], style);
   });
 }
 
