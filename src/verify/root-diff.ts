@@ -27,7 +27,7 @@ function fieldsOf(root: TrustRoot | undefined): Fields {
 }
 
 function grantOf({ keys }: TrustRoot, grant: TrustRoot['document']['roles'][string]): readonly string[] {
-  const holders = grant.keyids.map((keyid) => keys.get(keyid)?.operator ?? keyid).sort();
+  const holders = grant.keyids.map((keyid) => keys.get(keyid)?.operator ?? `key ${keyid}`).sort();
   const channels = (grant.channels ?? []).map((channel) => `on ${channel}`);
   return [`${grant.threshold} of ${grant.keyids.length}`, ...holders, ...channels];
 }

@@ -53,7 +53,7 @@ function headline({ before, after, relation }: BundleDiff, style: Style): string
 const FIELD_NAMES: Readonly<Record<string, string>> = { issuedAt: 'issued', root: 'trust root' };
 
 function named(trusted: boolean): (change: FieldChange) => FieldChange {
-  const names = { ...FIELD_NAMES, signers: trusted ? 'signed by' : 'signatures claimed by' };
+  const names = { ...FIELD_NAMES, signers: trusted ? 'signed by' : 'signers (claimed)' };
   return (change) => ({ ...change, field: (names as Record<string, string>)[change.field] ?? change.field });
 }
 
@@ -71,15 +71,20 @@ function fieldLines(changes: readonly FieldChange[], indent: string, style: Styl
   });
 }
 
-/** Only what came and what went. */
+/** Only what came and what went; below its name where a word (a keyid) would not fit beside it. */
 function listLines(head: string, before: readonly string[], after: readonly string[], style: Style): string[] {
   const rows = [
-    ...before.filter((one) => !after.includes(one)).map((one) => mark('-', style) + escapeForTerminal(one)),
-    ...after.filter((one) => !before.includes(one)).map((one) => mark('+', style) + escapeForTerminal(one)),
+    ...before.filter((one) => !after.includes(one)).map((one) => ['-', escapeForTerminal(one)] as const),
+    ...after.filter((one) => !before.includes(one)).map((one) => ['+', escapeForTerminal(one)] as const),
   ];
-  const lines = rows.length === 0 ? ['in another order'] : capped(rows);
-  const below = ' '.repeat(displayWidth(head));
-  return lines.map((line, i) => hangingText(i === 0 ? head : below, line, style.width));
+  if (rows.length === 0) return [hangingText(head, 'in another order', style.width)];
+  const longest = Math.max(...rows.flatMap(([, text]) => text.split(' ').map(displayWidth)));
+  const isBelow = displayWidth(head) + 2 + longest > style.width;
+  const indent = ' '.repeat(isBelow ? 6 : displayWidth(head));
+  const lines = rows.map(([sign, text], i) => {
+    return hangingText(`${i === 0 && !isBelow ? head : indent}${mark(sign, style)}`, text, style.width);
+  });
+  return [...(isBelow ? [head.trimEnd()] : []), ...capped(lines)];
 }
 
 function asList(value: FieldValue): readonly string[] {
