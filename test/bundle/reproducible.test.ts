@@ -15,7 +15,7 @@ import { type Files, snapshot } from './sample.ts';
 
 const roots = [kindsRoot(), kindsRoot({ version: 2, issuedAt: '2026-03-01T00:00:00.000Z' })];
 
-/** Names whose order differs between bytes, Turkish, Czech (`ch` after `h`) and any order of creation. */
+/** Names whose order differs between bytes, Turkish and any order of creation. */
 const NAMES = ['Ix', 'cz', 'ch', 'hx', 'iy', 'ığ', 'é', 'Z', 'a-b', 'a.b', 'ab', 'a/b', '10', '9'];
 
 const SOURCES: Readonly<Record<BundleKind, Files>> = {
@@ -32,11 +32,17 @@ const SOURCES: Readonly<Record<BundleKind, Files>> = {
   trust: Object.fromEntries(roots.map(({ version, bytes }) => [`${version}.root.dsse.json`, bytes])),
 };
 
+type Order = (names: readonly string[]) => readonly string[];
+
 const MACHINES = [
-  { LC_ALL: 'C', TZ: 'UTC', umask: '022', columns: '80' },
-  { LC_ALL: 'tr_TR.UTF-8', TZ: 'Pacific/Kiritimati', umask: '077', columns: '200' },
-  { LC_ALL: 'cs_CZ.UTF-8', TZ: 'America/St_Johns', umask: '000', columns: '40' },
-] as const;
+  { env: { LC_ALL: 'C', TZ: 'UTC' }, umask: '022', order: (names) => names, time: 1_000_000_000 },
+  {
+    env: { LC_ALL: 'tr_TR.UTF-8', TZ: 'Pacific/Kiritimati' },
+    umask: '077',
+    order: (names) => names.toSorted((a, b) => a.length - b.length || (a < b ? 1 : -1)),
+    time: 2_000_000_000,
+  },
+] as const satisfies readonly { env: object; umask: string; order: Order; time: number }[];
 
 const base = mkdtempSync(join(tmpdir(), 'daemoneye-test-'));
 afterAll(() => rmSync(base, { recursive: true, force: true }));
@@ -48,7 +54,7 @@ beforeAll(async () => {
 });
 
 /** The files in this order of creation, with these times; the order in which a directory lists them follows. */
-function writeInOrder(files: Files, order: (names: readonly string[]) => readonly string[], time: number): string {
+function writeInOrder(files: Files, order: Order, time: number): string {
   const source = join(tempDirectory(), 'source');
   mkdirSync(source);
   for (const path of order(Object.keys(files))) {
@@ -60,17 +66,11 @@ function writeInOrder(files: Files, order: (names: readonly string[]) => readonl
   return source;
 }
 
-const ORDERS = [
-  (names: readonly string[]) => names,
-  (names: readonly string[]) => names.toReversed(),
-  (names: readonly string[]) => names.toSorted((a, b) => a.length - b.length || (a < b ? 1 : -1)),
-];
-
 describe.each(Object.keys(SOURCES) as BundleKind[])('a bundle of kind %s', (kind) => {
   it('is the same bytes on every machine', async () => {
     const built = await Promise.all(
-      MACHINES.map(async ({ umask, columns, ...env }, i) => {
-        const source = writeInOrder(SOURCES[kind], ORDERS[i] ?? ORDERS[0], 1_000_000_000 * (i + 1));
+      MACHINES.map(async ({ env, umask, order, time }, i) => {
+        const source = writeInOrder(SOURCES[kind], order, time);
         const out = join(tempDirectory(), `${i}.bundle`);
         const args = [
           'bundle',
@@ -86,7 +86,7 @@ describe.each(Object.keys(SOURCES) as BundleKind[])('a bundle of kind %s', (kind
         const script = `umask ${umask} && exec "$0" "$@"`;
         const { stdout } = await promisify(execFile)('sh', ['-c', script, LAUNCHER, ...args, '--out', out, '--json'], {
           cwd: dirname(source),
-          env: environment({ ...env, COLUMNS: columns, HOME: dirname(out), SOURCE_DATE_EPOCH: '1798761600' }),
+          env: environment({ ...env, HOME: dirname(out), SOURCE_DATE_EPOCH: '1798761600' }),
         });
         const { statement, issuedAt } = JSON.parse(stdout) as { statement: string; issuedAt: string };
         expect(issuedAt).toBe('2027-01-01T00:00:00.000Z');

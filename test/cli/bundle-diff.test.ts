@@ -48,7 +48,7 @@ describe('bundle diff', () => {
     expect(plain.stdout.split('\n').filter((line) => displayWidth(line) > 80)).toEqual([]);
     expect(plain.stdout.split('\n')[0]).toMatch(/^NOT VERIFIED/);
     for (const line of [
-      'rules/test seq 1 → rules/test seq 2, which follows it directly',
+      'rules/test seq 1 → seq 2, which follows it directly',
       'rules: 1 added, 1 changed, 1 removed, 0 unchanged',
       '  + test-3  A new one',
       '      version 3, low, test, T1059.004 execution',

@@ -21,7 +21,7 @@ const MAX_SHOWN = 50;
 export function renderDiff(diff: BundleDiff, content: ContentDiff | undefined, trusted: boolean, style: Style): string {
   const blocks = [
     [headline(diff, style)],
-    fieldLines(diff.fields.map(named(trusted)), '  ', style),
+    fieldLines(diff.fields.filter(isNews).map(named(trusted)), '  ', style),
     content?.rules === undefined ? [] : ruleBlock(content.rules, style),
     content?.settings === undefined ? [] : settingBlock(content.settings, style),
     content?.root === undefined ? [] : rootBlock(content.root, style),
@@ -35,7 +35,7 @@ export function renderDiff(diff: BundleDiff, content: ContentDiff | undefined, t
 }
 
 const RELATIONS: Readonly<Record<BundleDiff['relation'], string>> = {
-  first: 'there is nothing to compare with',
+  first: 'the first of its channel here',
   same: 'the same bundle',
   follows: 'which follows it directly',
   skips: 'with others in between',
@@ -45,9 +45,15 @@ const RELATIONS: Readonly<Record<BundleDiff['relation'], string>> = {
 };
 
 function headline({ before, after, relation }: BundleDiff, style: Style): string {
-  const of = ({ channel, seq }: NonNullable<typeof before>) => `${escapeForTerminal(channel)} seq ${seq}`;
-  const title = before === undefined ? of(after) : `${of(before)} ${arrow(style)} ${of(after)}`;
+  const of = ({ channel, seq }: BundleDiff['after']) => `${escapeForTerminal(channel)} seq ${seq}`;
+  const one = before?.channel === after.channel ? `seq ${after.seq}` : of(after);
+  const title = before === undefined ? of(after) : `${of(before)} ${arrow(style)} ${one}`;
   return hangingText('', `${style.tone('strong', title)}, ${RELATIONS[relation]}`, style.width);
+}
+
+/** The headline has said the others. */
+function isNews({ field }: FieldChange): boolean {
+  return field !== 'seq' && field !== 'channel';
 }
 
 const FIELD_NAMES: Readonly<Record<string, string>> = { issuedAt: 'issued', root: 'trust root' };

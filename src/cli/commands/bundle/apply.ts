@@ -47,6 +47,9 @@ export class BundleApply extends DaemonCommand {
       },
     });
     this.result(outcome, this.#text(outcome));
+    if (outcome.status === 'applied' && outcome.plan.statement.kind === 'config') {
+      this.note('settings hold from the next start on: daemoneye agent stop, then agent run');
+    }
     return outcome.status === 'refused' ? EXIT.untrusted : EXIT.done;
   }
 
