@@ -1,5 +1,6 @@
 import { settingsOfBundle } from '../config/bundle.ts';
 import { type Environment, settingsFromEnvironment, variableOf } from '../config/environment.ts';
+import { ConfigError } from '../config/errors.ts';
 import { readSettingsFile, settingsFiles } from '../config/files-io.ts';
 import { type Configuration, resolveSettings, type SettingsLayer } from '../config/layers.ts';
 import { settingsOf } from '../config/parse.ts';
@@ -53,6 +54,24 @@ export async function loadConfiguration(
     why: signed.why,
     files: files.map(({ layer, path, settings }) => ({ layer, path, found: settings !== undefined })),
   };
+}
+
+/**
+ * The names this enclave answers to besides the one in its trust root, for verifying. Settings that can't be taken give
+ * none: a wrong file must not keep out the bundle that mends it.
+ * @returns and what is wrong with the settings, for people
+ * @throws as {@link loadConfiguration}, but no ConfigError
+ */
+export async function enclaveNames(
+  data: string,
+  env: Environment,
+): Promise<{ readonly names: readonly string[]; readonly problem?: string }> {
+  try {
+    return { names: (await loadConfiguration(data, env)).settings.audience };
+  } catch (cause) {
+    if (!(cause instanceof ConfigError)) throw cause;
+    return { names: [], problem: `settings are not taken: ${cause.message}` };
+  }
 }
 
 /** One layer a variable, so that a person is told which one it was. */

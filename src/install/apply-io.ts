@@ -18,6 +18,8 @@ export type ApplyOptions<C = unknown> = {
   readonly content: ContentCheck;
   readonly acceptGap?: boolean;
   readonly requireFresh?: boolean;
+  /** What this enclave answers to besides the name in its trust root. */
+  readonly names?: readonly string[];
   readonly dryRun?: boolean;
   readonly signal?: AbortSignal;
   /** Asked with what would change, after everything was verified; false leaves all as it is. */
@@ -94,7 +96,7 @@ export async function applyBundle<C = unknown>(
 export function trustOf(
   state: InstallState,
   pinned: TrustRoot,
-  options: Pick<ApplyOptions<never>, 'toolVersion' | 'acceptGap' | 'requireFresh'>,
+  options: Pick<ApplyOptions<never>, 'toolVersion' | 'acceptGap' | 'requireFresh' | 'names'>,
 ): BundleTrust {
   return {
     pinned,
@@ -102,6 +104,7 @@ export function trustOf(
     toolVersion: options.toolVersion,
     acceptGap: options.acceptGap ?? false,
     requireFresh: options.requireFresh ?? false,
+    names: options.names ?? [],
     channelMemory: (channel) => {
       const highest = state.channels.get(channel)?.highest;
       return highest && { highestSeq: highest.seq, payload: highest.payload };

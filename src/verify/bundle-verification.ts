@@ -57,6 +57,8 @@ export type BundleTrust = {
   /** The latest moment known to have passed, the tool's build time included. */
   readonly floor: Time;
   readonly toolVersion: string;
+  /** What this enclave answers to besides the name in its trust root. */
+  readonly names?: readonly string[];
   /** What is remembered of a channel; undefined for one never seen. */
   readonly channelMemory: (channel: string) => ChannelMemory | undefined;
   readonly acceptGap?: boolean;
@@ -122,7 +124,7 @@ export class BundleVerification {
 
   /** Root chain and envelope; everything up to the freshness of the signed statement. */
   head(envelopeBytes: Uint8Array, rootFiles: readonly RootFile[]): boolean {
-    const { pinned, toolVersion, channelMemory, acceptGap = false, requireFresh = false } = this.#trust;
+    const { pinned, toolVersion, names, channelMemory, acceptGap = false, requireFresh = false } = this.#trust;
     const root = this.#run('root-chain', () => this.#judgeChain(rootFiles, pinned));
     const envelope = this.#run('envelope', () => {
       const parsed = parseEnvelope(envelopeBytes, BUNDLE_PAYLOAD_TYPE);
@@ -149,7 +151,7 @@ export class BundleVerification {
       this.#signers = judged.signers;
       return [judged.reason, true];
     });
-    this.#run('audience', () => [checkAudience(root, statement), true]);
+    this.#run('audience', () => [checkAudience(root, statement, names), true]);
     this.#run('critical', () => [checkCritical(statement), true]);
     this.#run('requires', () => [checkRequires(root, statement, toolVersion), true]);
     this.#run('sequence', () => [checkSequence(statement, payload, channelMemory(statement.channel), acceptGap), true]);

@@ -79,19 +79,30 @@ it('what a role config keeps for signed bundles: before, after, and in spite of 
   expect(refused.stderr).toContain(`${path} sets retention.store_days, which only a signed bundle`);
   write('');
   expectError(await show({ DAEMONEYE_APPROVALS_TRACE: '0' }), 'CONFIG_SIGNED_ONLY', 5);
+  // Neither can a local file pass this enclave off as another; nor does it keep bundles out.
+  write('audience: [other-plant]\n');
 
   const signed = join(home, 'settings');
   mkdirSync(signed);
-  writeFileSync(join(signed, 'config.yaml'), 'retention: {store_days: 7}\nagent: {interval_ms: 500}\n');
+  writeFileSync(
+    join(signed, 'config.yaml'),
+    'retention: {store_days: 7}\nagent: {interval_ms: 500}\naudience: [line-3]\n',
+  );
   await build(signed, 'config', 'config.bundle');
   await ok('bundle', 'sign', join(home, 'config.bundle'), '--key', privateKey('carol'));
-  const applied = await inside(['bundle', 'apply', join(home, 'config.bundle'), '--yes', '--data', data, '--json']);
+  const env = { HOME: home };
+  const apply = (name: string) =>
+    inside(['bundle', 'apply', join(home, name), '--yes', '--data', data, '--json'], { env });
+  const applied = await apply('config.bundle');
+  expect(applied.stderr).toContain('settings are not taken: ');
+  write('');
   expect(jsonOf<object>(applied, 'bundle-apply')).toMatchObject({
     plan: {
       content: {
         settings: [
           { name: 'agent.interval_ms', after: 500 },
           { name: 'retention.store_days', after: 7 },
+          { name: 'audience', after: ['line-3'] },
         ],
       },
     },
@@ -106,6 +117,18 @@ it('what a role config keeps for signed bundles: before, after, and in spite of 
     signedOnly: true,
   });
   expect(settingOf(after, 'agent.interval_ms')).toMatchObject({ value: 700, layer: 'environment', signedOnly: false });
+
+  const verdict = async (name: string) => {
+    await ok('bundle', 'sign', join(home, name), '--key', privateKey('carol'));
+    const { stdout } = await inside(['bundle', 'verify', join(home, name), '--data', data, '--json'], { env });
+    return stdout;
+  };
+  const next = ['--kind', 'config', '--after', join(home, 'config.bundle'), '--root', root];
+  for (const audience of ['line-3', 'other-plant']) {
+    await ok('bundle', 'build', signed, ...next, '--audience', audience, '--out', join(home, audience));
+  }
+  expect(await verdict('line-3')).toContain('"reason": "meant for line-3"');
+  expect(await verdict('other-plant')).toContain('NOT_FOR_THIS_ENCLAVE');
 
   writeFileSync(join(data, 'bundles/config~site/1/files/config.yaml'), 'retention: {store_days: 1}\n');
   expectError(await show(), 'STATE_TAMPERED', 4);

@@ -2,17 +2,17 @@ import type { BundleStatement } from '../../bundle/statement.ts';
 import { VerifyError } from '../errors.ts';
 import type { TrustRoot } from '../root-document.ts';
 
-/** Whether the bundle is meant for this enclave. An empty audience is everyone. @throws VerifyError NOT_FOR_THIS_ENCLAVE */
-export function checkAudience(root: TrustRoot, statement: BundleStatement): string {
-  if (statement.audience.length === 0) return 'meant for every enclave';
-  if (root.enclave === undefined) {
-    throw new VerifyError(
-      'NOT_FOR_THIS_ENCLAVE',
-      `meant for ${statement.audience.join(', ')}, but this trust root names no enclave`,
-    );
-  }
-  if (!statement.audience.includes(root.enclave)) {
-    throw new VerifyError('NOT_FOR_THIS_ENCLAVE', `meant for ${statement.audience.join(', ')}, not ${root.enclave}`);
-  }
-  return `meant for ${root.enclave}`;
+/**
+ * Whether the bundle is meant for this enclave. An empty audience is everyone.
+ * @param names that this enclave answers to besides the one in its trust root
+ * @throws VerifyError NOT_FOR_THIS_ENCLAVE
+ */
+export function checkAudience(root: TrustRoot, statement: BundleStatement, names: readonly string[] = []): string {
+  const { audience } = statement;
+  if (audience.length === 0) return 'meant for every enclave';
+  const own = [...(root.enclave === undefined ? [] : [root.enclave]), ...names];
+  const named = own.find((name) => audience.includes(name));
+  if (named !== undefined) return `meant for ${named}`;
+  const not = own.length === 0 ? 'but this trust root names no enclave' : `not ${own.join(', ')}`;
+  throw new VerifyError('NOT_FOR_THIS_ENCLAVE', `meant for ${audience.join(', ')}, ${not}`);
 }

@@ -4,6 +4,7 @@ import { RELEASE } from '../../../core/release.ts';
 import { type ApplyOutcome, type ApplyPlan, applyBundle } from '../../../install/apply-io.ts';
 import { DaemonCommand } from '../../command.ts';
 import { type ContentDiff, compareContent } from '../../compare-content.ts';
+import { enclaveNames } from '../../configuration-io.ts';
 import { contentCheck } from '../../content-check-io.ts';
 import { EXIT, type ExitCode } from '../../exit-codes.ts';
 import { openInstallHere } from '../../install-here-io.ts';
@@ -31,9 +32,12 @@ export class BundleApply extends DaemonCommand {
   requireFresh = Option.Boolean('--require-fresh', false, { description: 'refuse what is not provably fresh' });
 
   async run(): Promise<ExitCode> {
+    const { names, problem } = await enclaveNames(this.dataDirectory, this.context.env);
+    if (problem !== undefined) this.note(problem);
     await using install = await openInstallHere(this.dataDirectory);
     const outcome = await applyBundle(install, this.bundle, basename(this.bundle), {
       toolVersion: RELEASE.version,
+      names,
       content: contentCheck,
       compare: compareContent,
       acceptGap: this.acceptGap,

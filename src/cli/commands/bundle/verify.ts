@@ -13,6 +13,7 @@ import { initialState } from '../../../install/state.ts';
 import { judgeBundle } from '../../../install/verify-io.ts';
 import type { BundleTrust } from '../../../verify/bundle-verification.ts';
 import { DaemonCommand } from '../../command.ts';
+import { enclaveNames } from '../../configuration-io.ts';
 import { contentCheck } from '../../content-check-io.ts';
 import { EXIT, type ExitCode } from '../../exit-codes.ts';
 import { judging } from '../../judging.ts';
@@ -52,7 +53,9 @@ export class BundleVerify extends DaemonCommand {
     if (this.trust !== undefined) return trustOf(initialState(RELEASE.builtAt), readTrustRoot(this.trust), options);
     return judging(async () => {
       const { layout, state } = await readInstall(this.dataDirectory, RELEASE.builtAt);
-      return trustOf(state, loadPinnedRoot(layout, state), options);
+      const { names, problem } = await enclaveNames(this.dataDirectory, this.context.env);
+      if (problem !== undefined) this.note(problem);
+      return trustOf(state, loadPinnedRoot(layout, state), { ...options, names });
     });
   }
 
