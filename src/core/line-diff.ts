@@ -8,11 +8,11 @@ type Line = Exclude<LineChange, { readonly kind: 'skipped' }>;
 /** Equal lines shown around a change. */
 const CONTEXT = 2;
 /** More edits than this nobody reads line by line, and the search costs their square. */
-const MAX_EDITS = 500;
+const MAX_EDITS = 200;
 
 /**
  * The fewest lines to remove and add to turn one text into the other (Myers, An O(ND) Difference Algorithm, 1986), with
- * a little of what is around them. Beyond 500 edits the middle is shown as removed and added whole.
+ * a little of what is around them. Beyond 200 edits the middle is shown as removed and added whole.
  * @returns empty for equal texts
  */
 export function diffLines(before: string, after: string): readonly LineChange[] {
