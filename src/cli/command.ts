@@ -4,7 +4,7 @@ import type { Time } from '../core/time.ts';
 import { defaultDataDirectory } from './data-directory-io.ts';
 import type { ExitCode } from './exit-codes.ts';
 import type { Output } from './output.ts';
-import type { Progress } from './render/progress.ts';
+import type { Progress, ProgressOptions } from './render/progress.ts';
 import type { Style } from './render/style.ts';
 
 /** What every command is given besides its arguments. */
@@ -53,8 +53,8 @@ export abstract class DaemonCommand extends Command<CliContext> {
   }
 
   /** A bar on standard error for work of over a second. */
-  protected progress(label: string, total?: number): Progress {
-    return this.context.output.progress(label, total);
+  protected progress(label: string, options?: ProgressOptions): Progress {
+    return this.context.output.progress(label, options);
   }
 
   /** How to style text for {@link result}. */

@@ -1,7 +1,7 @@
 import type { Writable } from 'node:stream';
 import { CliError } from './errors.ts';
 import { type ErrorView, formatError, viewError } from './render/error.ts';
-import { createProgress, type Progress } from './render/progress.ts';
+import { createProgress, type Progress, type ProgressOptions } from './render/progress.ts';
 import { capabilitiesOf, createStyle, type Environment, type Stream, type Style } from './render/style.ts';
 import { fenceText, formatJson } from './render/text.ts';
 
@@ -23,6 +23,8 @@ export class Output {
   readonly #stderr: OutputStream;
   readonly #verbose: boolean;
   #hasResult = false;
+  /** The bar on standard error, if any; whatever else is said clears it first. */
+  #bar: Progress | undefined;
   /** Settles when all that was written to standard output is out, or lost. */
   #written: Promise<void> = Promise.resolve();
   #failure: NodeJS.ErrnoException | undefined;
@@ -50,28 +52,35 @@ export class Output {
   result(json: unknown, text: string): void {
     if (this.#hasResult) throw new Error('a command gave two results');
     this.#hasResult = true;
+    this.#bar?.end();
     void this.#write(this.json ? `${formatJson(json)}\n` : endLine(fenceText(text, this.style.colour !== 'none')));
   }
 
   /** Bytes or lines that are the result themselves (an export, a stream of NDJSON); waits for a slow reader. */
   async stream(chunk: Uint8Array | string): Promise<void> {
     this.#hasResult = true;
+    this.#bar?.end();
     await this.#write(chunk);
     if (this.#failure !== undefined) throw outputError(this.#failure);
   }
 
   /** A line beside the result: what was done, what to do next. Said with `--json` too: it is not the result. */
   note(text: string): void {
+    this.#bar?.end();
     this.#stderr.write(endLine(fenceText(text, this.noteStyle.colour !== 'none')));
   }
 
-  /** A bar for work of over a second, on a terminal only. */
-  progress(label: string, total?: number): Progress {
-    return createProgress(this.#stderr.isTTY === true ? this.#stderr : undefined, this.noteStyle, label, total);
+  /** A bar for work of over a second, on a terminal only. Results, notes and errors clear it. */
+  progress(label: string, options?: ProgressOptions): Progress {
+    this.#bar?.end();
+    const terminal = this.#stderr.isTTY === true ? this.#stderr : undefined;
+    this.#bar = createProgress(terminal, this.noteStyle, label, options);
+    return this.#bar;
   }
 
   /** Says why the command ended. @returns the exit code that goes with it */
   error(thrown: unknown): number {
+    this.#bar?.end();
     const view = viewError(thrown);
     if (view.code === 'OUTPUT_CLOSED') return 0;
     if (this.json && !this.#hasResult && this.#failure === undefined) this.result(this.#errorJson(view), '');

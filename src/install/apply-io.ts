@@ -10,10 +10,10 @@ import type { LoggedEntry, WritableInstall } from './install-io.ts';
 import { loadPinnedRoot, storeRoots } from './root-store-io.ts';
 import { createStaging, type Staging } from './staging-io.ts';
 import type { BundleAppliedEvent, BundleRefusedEvent, InstallState, TrustEvent } from './state.ts';
-import { type BundleJudgement, type ContentCheck, judgeBundle } from './verify-io.ts';
+import { type BundleJudgement, type ContentCheck, type JudgeOptions, judgeBundle } from './verify-io.ts';
 
 /** @typeParam C what `compare` finds */
-export type ApplyOptions<C = unknown> = {
+export type ApplyOptions<C = unknown> = JudgeOptions & {
   readonly toolVersion: string;
   readonly content: ContentCheck;
   readonly acceptGap?: boolean;
@@ -21,7 +21,6 @@ export type ApplyOptions<C = unknown> = {
   /** What this enclave answers to besides the name in its trust root. */
   readonly names?: readonly string[];
   readonly dryRun?: boolean;
-  readonly signal?: AbortSignal;
   /** Asked with what would change, after everything was verified; false leaves all as it is. */
   readonly confirm: (plan: ApplyPlan<C>) => Promise<boolean>;
   /** What changes inside the files, for `plan.content`; injected, because what rules are is not known here. */
@@ -60,7 +59,7 @@ export async function applyBundle<C = unknown>(
   const pinned = loadPinnedRoot(install.layout, install.state);
   await using staging = createStaging(install.layout.staging, true);
   const trust = trustOf(install.state, pinned, options);
-  const judgement = await judgeBundle(path, name, trust, staging, options.content, options.signal);
+  const judgement = await judgeBundle(path, name, trust, staging, options.content, options);
   options.signal?.throwIfAborted();
   const { report, verification } = judgement;
   if (options.dryRun !== true) await keepNewerRoots(install, pinned, verification.chain, verification.floor);

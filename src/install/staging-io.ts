@@ -1,22 +1,15 @@
 import { createHash, randomBytes } from 'node:crypto';
-import {
-  chmodSync,
-  copyFileSync,
-  createReadStream,
-  createWriteStream,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-} from 'node:fs';
+import { chmodSync, constants, copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
-import { BundleError, untrusted } from '../bundle/errors.ts';
+import { readChunks } from '../archive/file-chunks-io.ts';
+import { writeFully } from '../bundle/blob-store-io.ts';
+import { CommitPool } from '../bundle/commit-pool.ts';
+import { untrusted } from '../bundle/errors.ts';
 import type { IndexEntry } from '../bundle/index-lines.ts';
+import { DaemonEyeError } from '../core/errors.ts';
 import { escapeForTerminal } from '../core/terminal-text.ts';
-import { durableErrorFrom } from '../durable/errors.ts';
+import { durableErrorFrom, errnoOf } from '../durable/errors.ts';
 import { createDirectoryDurably, syncDirectory } from '../durable/files-io.ts';
 import { FILES_DIRECTORY } from './layout.ts';
 
@@ -33,9 +26,10 @@ export type Staging = AsyncDisposable & {
   readonly durable: boolean;
   /**
    * Lays the verified blobs out as files. Paths come from a signed index that `parseIndex` has judged.
+   * @param onBytes told how many more bytes were joined; may throw to end the work
    * @throws BundleError BLOB_MISMATCH (fault `untrusted`) when chunks don't add up to the signed file; DurableError
    */
-  materialise(entries: readonly IndexEntry[]): Promise<void>;
+  materialise(entries: readonly IndexEntry[], onBytes?: (bytes: number) => void): Promise<void>;
 };
 
 /** @param parent on the file system where the result is to end up, so that it can be moved there by a rename */
@@ -46,7 +40,7 @@ export function createStaging(parent: string, durable: boolean): Staging {
   createDirectoryDurably(staging.files);
   return {
     ...staging,
-    materialise: (entries) => materialise(staging, entries),
+    materialise: (entries, onBytes = () => undefined) => materialise(staging, entries, onBytes),
     [Symbol.asyncDispose]: async () => rmSync(directory, { recursive: true, force: true }),
   };
 }
@@ -60,23 +54,30 @@ export function clearStaging(parent: string): void {
 async function materialise(
   { blobs, files, durable }: Pick<Staging, 'blobs' | 'files' | 'durable'>,
   entries: readonly IndexEntry[],
+  onBytes: (bytes: number) => void,
 ): Promise<void> {
-  const uses = new Map<string, number>();
-  // A chunk counts too: its blob may be a whole file elsewhere, and must not be moved away from under it.
-  for (const { sha256 } of entries.flatMap((entry) => entry.chunks ?? [entry])) {
-    uses.set(sha256, (uses.get(sha256) ?? 0) + 1);
-  }
+  const uses = new BlobUses(blobs, entries);
+  const syncs = new CommitPool();
   const directories = new Set([files]);
-  for (const entry of entries) {
-    const target = join(files, ...entry.path.split('/'));
-    for (let parent = dirname(target); parent.length > files.length; parent = dirname(parent)) directories.add(parent);
-    try {
-      mkdirSync(dirname(target), { recursive: true, mode: 0o755 });
-      await place(blobs, entry, target, uses.get(entry.sha256) === 1);
-      if (durable) await sync(target);
-    } catch (cause) {
-      throw cause instanceof BundleError ? cause : durableErrorFrom(cause, 'write the staged file', target);
+  try {
+    for (const entry of entries) {
+      const target = join(files, ...entry.path.split('/'));
+      for (let parent = dirname(target); parent.length > files.length; parent = dirname(parent))
+        directories.add(parent);
+      try {
+        mkdirSync(dirname(target), { recursive: true, mode: 0o755 });
+        if (entry.chunks === undefined) uses.place(entry.sha256, target);
+        else await joinChunks(uses, entry, entry.chunks, target, onBytes);
+        chmodSync(target, entry.mode === '0755' ? 0o755 : 0o644);
+        // The one fsync of a file, content and mode together; nothing rests on a blob before it.
+        if (durable) await syncs.add(sync(target));
+      } catch (cause) {
+        throw stagingErrorFrom(cause, target);
+      }
     }
+    await syncs.finish();
+  } finally {
+    await syncs.abandon();
   }
   for (const directory of directories) {
     chmodSync(directory, 0o755);
@@ -84,26 +85,63 @@ async function materialise(
   }
 }
 
-/** A blob used once is moved, one used by several paths is copied, chunks are joined. */
-async function place(blobs: string, entry: IndexEntry, target: string, onlyUse: boolean): Promise<void> {
-  if (entry.chunks !== undefined) await joinChunks(blobs, entry, entry.chunks, target);
-  else if (onlyUse) renameSync(join(blobs, entry.sha256), target);
-  else copyFileSync(join(blobs, entry.sha256), target);
-  chmodSync(target, entry.mode === '0755' ? 0o755 : 0o644);
+/**
+ * Staged blobs, and how many paths or chunks still need each: the last use takes it away, so that laying out a bundle
+ * needs no second copy of it on disk. A chunk counts like a file: its blob may be a whole file elsewhere.
+ */
+class BlobUses {
+  readonly #directory: string;
+  readonly #left = new Map<string, number>();
+
+  constructor(directory: string, entries: readonly IndexEntry[]) {
+    this.#directory = directory;
+    for (const { sha256 } of entries.flatMap((entry) => entry.chunks ?? [entry])) {
+      this.#left.set(sha256, (this.#left.get(sha256) ?? 0) + 1);
+    }
+  }
+
+  path(sha256: string): string {
+    return join(this.#directory, sha256);
+  }
+
+  /** Moves the blob at its last use, copies it before. */
+  place(sha256: string, target: string): void {
+    if (this.#use(sha256)) renameSync(this.path(sha256), target);
+    else copyFileSync(this.path(sha256), target, constants.COPYFILE_EXCL);
+  }
+
+  /** Its bytes were copied elsewhere. */
+  used(sha256: string): void {
+    if (this.#use(sha256)) rmSync(this.path(sha256));
+  }
+
+  #use(sha256: string): boolean {
+    const left = (this.#left.get(sha256) ?? 0) - 1;
+    this.#left.set(sha256, left);
+    return left === 0;
+  }
 }
 
 /** Each chunk was checked when it was staged; that together they are the file that was signed is checked here. */
 async function joinChunks(
-  blobs: string,
+  uses: BlobUses,
   entry: IndexEntry,
-  chunks: readonly { readonly sha256: string }[],
+  chunks: NonNullable<IndexEntry['chunks']>,
   target: string,
+  onBytes: (bytes: number) => void,
 ): Promise<void> {
   const hash = createHash('sha256');
-  for (const { sha256 } of chunks) {
-    const chunk = createReadStream(join(blobs, sha256));
-    chunk.on('data', (bytes) => hash.update(bytes));
-    await pipeline(chunk, createWriteStream(target, { flags: 'a' }));
+  await using joined = await open(target, 'wx', 0o600);
+  for (const { sha256, size } of chunks) {
+    await using chunk = await open(uses.path(sha256), 'r');
+    for await (const piece of readChunks(chunk, size)) {
+      // The write goes to the disk while this thread hashes.
+      const writing = writeFully(joined, piece);
+      hash.update(piece);
+      await writing;
+      onBytes(piece.length);
+    }
+    uses.used(sha256);
   }
   if (hash.digest('hex') !== entry.sha256) {
     throw untrusted(
@@ -114,10 +152,16 @@ async function joinChunks(
 }
 
 async function sync(path: string): Promise<void> {
-  const handle = await open(path, 'r');
   try {
+    await using handle = await open(path, 'r');
     await handle.sync();
-  } finally {
-    await handle.close();
+  } catch (cause) {
+    throw stagingErrorFrom(cause, path);
   }
+}
+
+/** Ours, and the end that somebody asked for, pass; what the system said becomes ours. */
+function stagingErrorFrom(cause: unknown, target: string): unknown {
+  if (cause instanceof DaemonEyeError || errnoOf(cause) === undefined) return cause;
+  return durableErrorFrom(cause, 'write the staged file', target);
 }

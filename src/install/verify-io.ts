@@ -1,7 +1,7 @@
 import { MAX_INDEX_BYTES } from '../bundle/format.ts';
 import type { IndexEntry } from '../bundle/index-lines.ts';
 import { expectedBlobs } from '../bundle/index-lines.ts';
-import { type BundleReader, directoryBlobSink, openBundle } from '../bundle/read-io.ts';
+import { type BlobSink, type BundleReader, directoryBlobSink, openBundle } from '../bundle/read-io.ts';
 import type { BundleStatement } from '../bundle/statement.ts';
 import type { Report } from '../core/checks.ts';
 import { DaemonEyeError } from '../core/errors.ts';
@@ -43,6 +43,13 @@ export type BundleJudgement = {
   readonly staged?: StagedBundle;
 };
 
+/** Who waits for a verification: may end it, and hears how far it is. */
+export type JudgeOptions = {
+  readonly signal?: AbortSignal;
+  /** Told with every piece: bytes gone through so far, and in all. A file in chunks counts twice: it is joined. */
+  readonly progress?: (done: number, total: number) => void;
+};
+
 /**
  * Reads a bundle once, from a directory or tar, into private staging while it is hashed, and verifies it as it
  * arrives. Only the staged copy is ever used: a stick may answer differently the second time.
@@ -55,14 +62,15 @@ export async function judgeBundle(
   trust: BundleTrust,
   staging: Staging,
   content: ContentCheck,
-  signal?: AbortSignal,
+  options: JudgeOptions = {},
 ): Promise<BundleJudgement> {
   const verification = new BundleVerification(trust);
+  const watch = watching(options);
   let staged: StagedBundle | undefined;
   try {
     const reader = await openBundle(path);
     try {
-      staged = await readInto(reader, verification, staging, signal);
+      staged = await readInto(reader, verification, staging, watch);
     } finally {
       await reader.close();
     }
@@ -74,7 +82,7 @@ export async function judgeBundle(
   if (staged !== undefined && statement !== undefined && verification.report(name).checks.every(reachedContent)) {
     const roots = { carried: staged.rootChain, pinned: trust.pinned };
     const check = () => content(statement, verification.entries, staging.files, roots);
-    verification.content(await judgeContent(verification.entries, staging, check, signal));
+    verification.content(await judgeContent(verification.entries, staging, check, watch));
   }
   return { report: verification.report(name), verification, ...(staged === undefined ? {} : { staged }) };
 }
@@ -83,15 +91,15 @@ async function judgeContent(
   entries: readonly IndexEntry[],
   staging: Staging,
   check: () => Promise<ContentVerdict>,
-  signal: AbortSignal | undefined,
+  watch: Watch,
 ): Promise<ContentVerdict> {
   try {
-    await staging.materialise(entries);
+    await staging.materialise(entries, watch.gone);
   } catch (error) {
     if (error instanceof DaemonEyeError && error.fault === 'untrusted') return { ok: false, reason: error.message };
     throw error;
   }
-  signal?.throwIfAborted();
+  watch.check();
   return check();
 }
 
@@ -103,21 +111,62 @@ async function readInto(
   reader: BundleReader,
   verification: BundleVerification,
   staging: Staging,
-  signal: AbortSignal | undefined,
+  watch: Watch,
 ): Promise<StagedBundle | undefined> {
   const { envelope, rootChain } = await reader.readHead();
-  verification.containerRead(`${reader.transport} in order, as far as it was read`);
+  verification.containerOpened(`${reader.transport} in order, as far as it was read`);
   if (!verification.head(envelope, rootChain) || verification.statement === undefined) return undefined;
-  signal?.throwIfAborted();
+  watch.check();
   // The signed statement bounds the index; the fixed cap bounds the statement.
   const index = await reader.readIndex(Math.min(verification.statement.index.size, MAX_INDEX_BYTES));
   if (!verification.index(index)) return undefined;
-  signal?.throwIfAborted();
-  const findings = await reader.readBlobs(
-    expectedBlobs(verification.entries),
-    directoryBlobSink(staging.blobs, staging),
-  );
+  watch.check();
+  const expected = expectedBlobs(verification.entries);
+  const joined = verification.entries.filter(({ chunks }) => chunks !== undefined);
+  watch.expect([...expected.values(), ...joined.map(({ size }) => size)]);
+  // Not durable yet: laying them out as files makes them so, once, with their modes.
+  const sink = directoryBlobSink(staging.blobs, { durable: false });
+  const findings = await reader.readBlobs(expected, watched(sink, watch));
   verification.containerRead(`${reader.transport} read to its end, nothing in it that is not listed`);
   verification.blobs(findings);
   return { envelope, rootChain, index };
+}
+
+/** Counts bytes for who waits, and ends the work when they want it ended. */
+type Watch = {
+  readonly check: () => void;
+  readonly expect: (sizes: readonly number[]) => void;
+  readonly gone: (bytes: number) => void;
+};
+
+function watching({ signal, progress }: JudgeOptions): Watch {
+  let [done, total] = [0, 0];
+  return {
+    check: () => signal?.throwIfAborted(),
+    expect: (sizes) => {
+      total = sizes.reduce((sum, size) => sum + size, 0);
+    },
+    gone: (bytes) => {
+      signal?.throwIfAborted();
+      done += bytes;
+      progress?.(done, total);
+    },
+  };
+}
+
+/** The same sink, watched: 16 GiB must not keep somebody waiting who has pressed Ctrl-C. */
+function watched(sink: BlobSink, watch: Watch): BlobSink {
+  return {
+    ...sink,
+    async open(sha256, size) {
+      const slot = await sink.open(sha256, size);
+      return {
+        ...slot,
+        async write(chunk) {
+          watch.gone(chunk.length);
+          await slot.write(chunk);
+        },
+      };
+    },
+  };
 }

@@ -1,4 +1,3 @@
-import { BUNDLE_PAYLOAD_TYPE } from '../bundle/format.ts';
 import type { IndexEntry } from '../bundle/index-lines.ts';
 import { type BundleStatement, parseStatement } from '../bundle/statement.ts';
 import {
@@ -12,23 +11,25 @@ import {
   verdictOf,
 } from '../core/checks.ts';
 import { type Digest, sha256Digest } from '../core/digest.ts';
-import { parseEnvelope } from '../core/dsse.ts';
 import { DaemonEyeError } from '../core/errors.ts';
-import { laterTime, type Time } from '../core/time.ts';
+import type { Time } from '../core/time.ts';
 import { count } from '../core/wording.ts';
 import { checkAttestations } from './checks/attestations.ts';
 import { checkAudience } from './checks/audience.ts';
 import { type BlobFindings, checkBlobs } from './checks/blobs.ts';
+import { type ContainerState, checkContainer } from './checks/container.ts';
+import { type ContentVerdict, checkContent } from './checks/content.ts';
 import { checkCritical } from './checks/critical.ts';
+import { checkEnvelope } from './checks/envelope.ts';
 import { assertFresh, checkFreshness, raisedFloor } from './checks/freshness.ts';
 import { checkIndex } from './checks/index-file.ts';
 import { checkRequires } from './checks/requires.ts';
 import { checkRevocation } from './checks/revocation.ts';
+import { checkRootChain } from './checks/root-chain.ts';
 import { type ChannelMemory, checkSequence } from './checks/sequence.ts';
 import { checkSignatures, knownSigners } from './checks/signatures.ts';
-import { countDropped } from './dropped-revocations.ts';
 import { reasonOf, VerifyError } from './errors.ts';
-import { assertRootNotExpired, extendPinnedRoot, type RootFile } from './root-chain.ts';
+import { extendPinnedRoot, type RootFile } from './root-chain.ts';
 import type { TrustRoot } from './root-document.ts';
 
 /** The checks of a bundle, in the order they are made and shown (docs/formats.md, "Bundle"). */
@@ -65,13 +66,7 @@ export type BundleTrust = {
   readonly requireFresh?: boolean;
 };
 
-/** What the injected content check says of the files (rules compile, their samples pass). */
-export type ContentVerdict = {
-  readonly ok: boolean;
-  readonly reason: string;
-  /** What refused them, for a closer code than CONTENT_REFUSED. */
-  readonly cause?: DaemonEyeError;
-};
+export type { ContentVerdict } from './checks/content.ts';
 
 /**
  * One verification, fed as the bytes arrive: `head`, then `index`, then `blobs`, then `content`. Pure: every byte and
@@ -82,6 +77,7 @@ export type ContentVerdict = {
 export class BundleVerification {
   readonly #trust: BundleTrust;
   readonly #checks = new Map<BundleCheckName, Check>();
+  #container: ContainerState = { status: 'unopened' };
   #signers: readonly Signer[] = [];
   #freshness: Freshness = { status: 'unknown', reason: 'not judged: an earlier check failed' };
   #floor: Time;
@@ -125,11 +121,16 @@ export class BundleVerification {
   /** Root chain and envelope; everything up to the freshness of the signed statement. */
   head(envelopeBytes: Uint8Array, rootFiles: readonly RootFile[]): boolean {
     const { pinned, toolVersion, names, channelMemory, acceptGap = false, requireFresh = false } = this.#trust;
-    const root = this.#run('root-chain', () => this.#judgeChain(rootFiles, pinned));
+    const root = this.#run('root-chain', () => {
+      // Kept whatever becomes of the rest, its newest version expired or not.
+      this.#chain = extendPinnedRoot(pinned, rootFiles);
+      const judged = checkRootChain(pinned, this.#chain, this.#floor);
+      this.#floor = judged.floor;
+      return [judged.reason, judged.root];
+    });
     const envelope = this.#run('envelope', () => {
-      const parsed = parseEnvelope(envelopeBytes, BUNDLE_PAYLOAD_TYPE);
-      if (parsed.signatures.length === 0) throw new VerifyError('UNSIGNED', 'the bundle is not signed');
-      return [`DSSE envelope with ${count(parsed.signatures.length, 'signature')}`, parsed];
+      const judged = checkEnvelope(envelopeBytes);
+      return [judged.reason, judged.envelope];
     });
     if (root === undefined || envelope === undefined) return false;
 
@@ -182,11 +183,7 @@ export class BundleVerification {
   }
 
   content(verdict: ContentVerdict): boolean {
-    const ok = this.#run('content', () => {
-      if (!verdict.ok) throw verdict.cause ?? new VerifyError('CONTENT_REFUSED', verdict.reason);
-      return [verdict.reason, true];
-    });
-    return ok === true;
+    return this.#run('content', () => [checkContent(verdict), true]) === true;
   }
 
   /** The container itself (layout, archive) was refused, however late that came out: nothing else counts. */
@@ -194,18 +191,26 @@ export class BundleVerification {
     this.#checks.clear();
     this.#signers = [];
     this.#freshness = { status: 'unknown', reason: 'not judged: the container was refused' };
-    this.#checks.set('container', failed('container', error.code, reasonOf(error)));
+    this.#container = { status: 'refused', error };
+  }
+
+  /** The container is in order as far as it was read; that alone never makes it pass. @param reason what was read */
+  containerOpened(reason: string): void {
+    if (this.#container.status === 'unopened') this.#container = { status: 'open', reason };
   }
 
   /** The container was read to its end and found in order; a refusal stands. @param reason what was read */
   containerRead(reason: string): void {
-    if (this.#checks.get('container')?.status !== 'fail') this.#checks.set('container', passed('container', reason));
+    if (this.#container.status !== 'refused') this.#container = { status: 'end', reason };
   }
 
   report(name: string): Report {
-    const blocking = [...this.#checks.values()].find(({ status }) => status === 'fail');
+    const made = new Map(this.#checks);
+    const container = checkContainer(this.#container, this.#blocking()?.name);
+    if (container !== undefined) made.set('container', container);
+    const blocking = [...made.values()].find(({ status }) => status === 'fail');
     const why = blocking === undefined ? 'not made' : `not reached: ${blocking.name} failed`;
-    const checks = BUNDLE_CHECKS.map((check) => this.#checks.get(check) ?? skipped(check, why));
+    const checks = BUNDLE_CHECKS.map((check) => made.get(check) ?? skipped(check, why));
     const statement = this.#statement;
     const detail = statement && { kind: statement.kind, channel: statement.channel, seq: statement.seq };
     return {
@@ -222,20 +227,9 @@ export class BundleVerification {
     };
   }
 
-  #judgeChain(files: readonly RootFile[], pinned: TrustRoot): [string, TrustRoot] {
-    this.#chain = extendPinnedRoot(pinned, files);
-    const newest = this.#chain.at(-1) ?? pinned;
-    assertRootNotExpired(newest, this.#floor);
-    this.#floor = laterTime(this.#floor, newest.document.issuedAt);
-    const step = newest.version === pinned.version ? 'the pinned one' : `extends the pinned ${pinned.version}`;
-    const dropped = countDropped(this.#chain.map(({ document }) => document));
-    const unrevoked = dropped === 0 ? '' : `; takes back ${count(dropped, 'revocation')}`;
-    return [`root version ${newest.version}, ${step}${unrevoked}`, newest];
-  }
-
   /** Runs a check unless an earlier one failed; its first result is the reason, its second what the step yields. */
   #run<T>(name: BundleCheckName, check: () => readonly [string, T]): T | undefined {
-    if ([...this.#checks.values()].some(({ status }) => status === 'fail')) return undefined;
+    if (this.#blocking() !== undefined) return undefined;
     try {
       this.#assertTurn(name);
       const [reason, value] = check();
@@ -247,6 +241,12 @@ export class BundleVerification {
       if (error.code === 'EXPIRED') this.#freshness = { status: 'expired', reason: error.message, floor: this.#floor };
       return undefined;
     }
+  }
+
+  /** The check that ended the verification; a refused container ends it too. */
+  #blocking(): { readonly name: string } | undefined {
+    if (this.#container.status === 'refused') return { name: 'container' };
+    return [...this.#checks.values()].find(({ status }) => status === 'fail');
   }
 
   /** Only the container is judged beside the others, while it is read. */

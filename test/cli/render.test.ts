@@ -3,7 +3,6 @@ import { describe, expect, it } from 'vitest';
 import { CliError, Interruption } from '../../src/cli/errors.ts';
 import { EXIT, exitCodeOfFault } from '../../src/cli/exit-codes.ts';
 import { formatError, viewError } from '../../src/cli/render/error.ts';
-import { progressLine } from '../../src/cli/render/progress.ts';
 import { renderReport } from '../../src/cli/render/report.ts';
 import { capabilitiesOf, createStyle } from '../../src/cli/render/style.ts';
 import { displayWidth, fenceText, formatJson, hangingText, padDisplay, wrapText } from '../../src/cli/render/text.ts';
@@ -241,14 +240,5 @@ describe('text', () => {
     });
     fc.assert(property, { numRuns: runs(300, 20_000) });
     expect(formatJson({ a: '\u{e0041}\u202e' })).toContain('"\\udb40\\udc41\\u202e"');
-  });
-});
-
-describe('progress', () => {
-  it('stays within its bounds', () => {
-    expect(progressLine(plain, 'verifying', 0, 100)).toBe(`verifying  ${'░'.repeat(24)}  0 %`);
-    expect(progressLine(plain, 'verifying', 250, 100)).toBe(`verifying  ${'█'.repeat(24)}  100 %`);
-    expect(progressLine(ascii, 'verifying', 50, 100)).toBe(`verifying  ${'#'.repeat(12)}${'.'.repeat(12)}  50 %`);
-    expect(progressLine(plain, 'reading', 7, undefined)).toBe('reading  7');
   });
 });

@@ -44,6 +44,7 @@ export class BundleApply extends DaemonCommand {
       requireFresh: this.requireFresh,
       dryRun: this.dryRun,
       signal: this.signal,
+      progress: this.progress('verifying', { unit: 'bytes' }).update,
       confirm: async (plan) => {
         if (!this.yes) this.note(this.#plan(plan, this.context.output.noteStyle));
         await confirm(this.context, 'Apply it?', this.yes);

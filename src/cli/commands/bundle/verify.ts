@@ -64,7 +64,8 @@ export class BundleVerify extends DaemonCommand {
     try {
       await using staging = createStaging(scratch, false);
       const name = basename(this.bundle);
-      return (await judgeBundle(this.bundle, name, trust, staging, contentCheck, this.signal)).report;
+      const watch = { signal: this.signal, progress: this.progress('verifying', { unit: 'bytes' }).update };
+      return (await judgeBundle(this.bundle, name, trust, staging, contentCheck, watch)).report;
     } finally {
       rmSync(scratch, { recursive: true, force: true });
     }
