@@ -2,10 +2,8 @@ import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { encodeTarHeader, TAR_END_BYTES, tarPadding } from '../../src/archive/tar-header.ts';
-import { TarReader } from '../../src/archive/tar-reader.ts';
+import { encodeTarHeader, TAR_END_BYTES } from '../../src/archive/tar-header.ts';
 import { MAX_ENVELOPE, MAX_INDEX_BYTES, MAX_ROOT_BYTES } from '../../src/bundle/format.ts';
-import { compareBundleNames } from '../../src/bundle/layout.ts';
 import { packBundle } from '../../src/bundle/pack-io.ts';
 import { directoryBlobSink, openBundle } from '../../src/bundle/read-io.ts';
 import { concatBytes, utf8 } from '../../src/core/bytes.ts';
@@ -14,8 +12,7 @@ import { expectCodeAsync } from '../support/expect-code.ts';
 import { runs } from '../support/slow.ts';
 import { tempDirectory } from '../support/temp.ts';
 import { copySample, hexOf, readBytes, readWhole, rootEnvelope, type WholeBundle } from './sample.ts';
-
-type Member = readonly [name: string, body: Uint8Array];
+import { type Member, membersOf, tarOf } from './tar-members.ts';
 
 const EXEC = hexOf('title: exec\n');
 const NET = hexOf('title: net\n');
@@ -26,28 +23,6 @@ async function packed(): Promise<{ tar: Uint8Array; members: Member[] }> {
   await packBundle(directory, `${directory}.tar`);
   const tar = readBytes(`${directory}.tar`);
   return { tar, members: await membersOf(tar) };
-}
-
-async function membersOf(tar: Uint8Array): Promise<Member[]> {
-  const source = (async function* () {
-    yield tar;
-  })();
-  const reader = new TarReader(source, { maxEntries: 100, maxEntryBytes: 1e6, order: compareBundleNames });
-  const members: Member[] = [];
-  for (let header = await reader.next(); header !== undefined; header = await reader.next()) {
-    members.push([header.name, (await reader.read()) ?? new Uint8Array()]);
-  }
-  return members;
-}
-
-/** A tar of whatever members, in whatever order, otherwise as ours. */
-function tarOf(members: readonly Member[]): Uint8Array {
-  const parts = members.flatMap(([name, body]) => [
-    encodeTarHeader(name, body.length),
-    body,
-    new Uint8Array(tarPadding(body.length)),
-  ]);
-  return concatBytes(...parts, new Uint8Array(TAR_END_BYTES));
 }
 
 async function read(tar: Uint8Array, stage?: string): Promise<WholeBundle> {
