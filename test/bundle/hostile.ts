@@ -11,10 +11,28 @@ import {
 } from '../../src/install/verify-io.ts';
 import { BUNDLE_CHECKS, type BundleTrust } from '../../src/verify/bundle-verification.ts';
 import { tempDirectory } from '../support/temp.ts';
-import { type SampleBundle, trustOf } from '../support/trust.ts';
+import {
+  type BundlePlan,
+  makeBundle,
+  pinnedRoot,
+  rootDocument,
+  rootFile,
+  type SampleBundle,
+  trustOf,
+} from '../support/trust.ts';
 import { type Member, tarOf } from './tar-members.ts';
 
 /** Bundles on disk, good or hostile, judged the way `bundle verify` and `bundle apply` do: read, staged, checked. */
+
+/** As few keys as will do: each costs milliseconds to check, and here many bundles are judged. */
+export const LIGHT = { roles: { root: { keys: ['rules-a'] }, rules: { keys: ['rules-a'] } } } as const;
+const chain = [rootFile(rootDocument(LIGHT), ['rules-a'])];
+export const lightTrust: BundleTrust = trustOf({ pinned: pinnedRoot(LIGHT) });
+
+/** A bundle signed by the one key of {@link LIGHT}. */
+export function lightBundle(plan: BundlePlan = {}): SampleBundle {
+  return makeBundle({ roots: chain, signers: ['rules-a'], ...plan });
+}
 
 export function membersOfBundle({ envelope, roots, index, blobs }: SampleBundle): Member[] {
   return [
@@ -68,7 +86,7 @@ export async function judgePath(path: string, plan: JudgePlan = {}): Promise<Jud
   };
   const judged = await (async () => {
     await using staging = createStaging(parent, false);
-    return await judgeBundle(path, 'sample', plan.trust ?? trustOf(), staging, content, plan);
+    return await judgeBundle(path, 'sample', plan.trust ?? lightTrust, staging, content, plan);
   })();
   if (existsSync(parent)) expect(readdirSync(parent)).toEqual([]);
   const { checks, verdict } = judged.report;

@@ -24,8 +24,8 @@ import { sha256 } from '../../src/core/digest.ts';
 import { encodeEnvelope } from '../../src/core/dsse.ts';
 import { forgeEntry, forgeHeader, AT as HEADER, type Patch } from '../archive/tar-bytes.ts';
 import { tempDirectory } from '../support/temp.ts';
-import { expectRefused, expectTrusted, makeBundle } from '../support/trust.ts';
-import { judgePath, membersOfBundle, writeDirectory, writeFile, writeTarOf } from './hostile.ts';
+import { expectRefused, expectTrusted } from '../support/trust.ts';
+import { judgePath, lightBundle, membersOfBundle, writeDirectory, writeFile, writeTarOf } from './hostile.ts';
 import { type Member, memberBytes, tarOf } from './tar-members.ts';
 
 /**
@@ -34,7 +34,7 @@ import { type Member, memberBytes, tarOf } from './tar-members.ts';
  */
 
 const FILES = { 'linux/exec.yaml': 'title: exec\n', 'linux/net.yaml': 'title: net\n' };
-const bundle = makeBundle({ files: FILES });
+const bundle = lightBundle({ files: FILES });
 const members = membersOfBundle(bundle);
 const [envelope, root, index, first, last] = members as [Member, Member, Member, Member, Member];
 const hex = (text: string) => encodeHex(sha256(utf8(text)));
@@ -327,7 +327,7 @@ describe('what changes while it is read', () => {
 
   it('a file that grows, shrinks or is written over during the only read: FILE_CHANGED', async () => {
     // Over a mebibyte, so that it is read in several pieces; the first one told is when the stick turns.
-    const large = makeBundle({ files: { large: 'x'.repeat(3 * 1024 * 1024) } });
+    const large = lightBundle({ files: { large: 'x'.repeat(3 * 1024 * 1024) } });
     for (const turn of [
       (path: string) => appendFileSync(path, 'more'),
       (path: string) => truncateSync(path, 2 * 1024 * 1024),
@@ -351,7 +351,7 @@ describe('what changes while it is read', () => {
 
   it('a directory that is replaced by another bundle: all or nothing', async () => {
     const path = writeDirectory(members);
-    const other = membersOfBundle(makeBundle({ files: { 'linux/exec.yaml': 'title: EVIL\n' } }));
+    const other = membersOfBundle(lightBundle({ files: { 'linux/exec.yaml': 'title: EVIL\n' } }));
     let swapped = false;
     const progress = () => {
       if (swapped) return;
@@ -388,6 +388,6 @@ describe('two-archive link tricks', () => {
   });
 
   it('install paths can not climb through one another: a file is never also a directory', async () => {
-    expect(() => makeBundle({ files: { a: 'x', 'a/b': 'y' } })).toThrow(/both a file and a directory/);
+    expect(() => lightBundle({ files: { a: 'x', 'a/b': 'y' } })).toThrow(/both a file and a directory/);
   });
 });
