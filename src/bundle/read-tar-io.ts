@@ -11,18 +11,21 @@ import type { BundleHead, BundleReader, RootEnvelope } from './reader.ts';
 /** Roots and blobs are bounded by their own caps, and unlisted blobs refused; this is only a last stop. */
 const MAX_MEMBERS = 16 * 1024 * 1024;
 
+/** Where an archive's bytes come from: a file, once, from its start to its end. */
+export type ByteSource = Pick<UntrustedFile, 'chunks' | 'close'>;
+
 type Member = { readonly part: BundlePart; readonly size: number };
 
 /** A bundle in one deterministic tar, read front to back in one pass. */
 export class TarBundle implements BundleReader {
   readonly transport = 'tar';
-  readonly #file: UntrustedFile;
+  readonly #file: ByteSource;
   readonly #tar: TarReader;
   /** The member whose header was read and whose body was not. */
   #member: Member | undefined;
   #next: 'head' | 'index' | 'blobs' | 'nothing' = 'head';
 
-  constructor(file: UntrustedFile) {
+  constructor(file: ByteSource) {
     this.#file = file;
     const limits = { maxEntries: MAX_MEMBERS, maxEntryBytes: MAX_INDEX_BYTES, order: compareBundleNames };
     this.#tar = new TarReader(file.chunks(), limits);

@@ -56,8 +56,20 @@ export type JudgeOptions = {
  * @throws BundleError, ArchiveError or DurableError when the bundle can't be read at all (missing, no permission, no
  *   space); everything hostile becomes a failed check instead
  */
-export async function judgeBundle(
+export function judgeBundle(
   path: string,
+  name: string,
+  trust: BundleTrust,
+  staging: Staging,
+  content: ContentCheck,
+  options: JudgeOptions = {},
+): Promise<BundleJudgement> {
+  return judgeContainer(() => openBundle(path), name, trust, staging, content, options);
+}
+
+/** The same for a container from anywhere: `openContainer` is called once, and what it opens is closed. */
+export async function judgeContainer(
+  openContainer: () => Promise<BundleReader>,
   name: string,
   trust: BundleTrust,
   staging: Staging,
@@ -68,7 +80,7 @@ export async function judgeBundle(
   const watch = watching(options);
   let staged: StagedBundle | undefined;
   try {
-    const reader = await openBundle(path);
+    const reader = await openContainer();
     try {
       staged = await readInto(reader, verification, staging, watch);
     } finally {
