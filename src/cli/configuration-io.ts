@@ -7,11 +7,11 @@ import { settingsOf } from '../config/parse.ts';
 import { type SomeSettings, settingsIn } from '../config/settings.ts';
 import { CoreError } from '../core/errors.ts';
 import { RELEASE } from '../core/release.ts';
-import { activeBundlesOf } from '../install/active-bundle-io.ts';
 import { isInitialised } from '../install/host-io.ts';
 import { readInstall } from '../install/install-io.ts';
 import { dataLayout } from '../install/layout.ts';
 import { loadPinnedRoot } from '../install/root-store-io.ts';
+import { activeBundlesOf } from '../install/stored-bundle-io.ts';
 import { usageError } from './errors.ts';
 
 export type LoadedConfiguration = Configuration & {

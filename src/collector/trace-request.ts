@@ -1,8 +1,7 @@
-import { encodeBase64 } from '../core/bytes.ts';
 import { type Envelope, parseEnvelope, payloadDigest } from '../core/dsse.ts';
+import { embedEnvelope } from '../core/embedded-envelope.ts';
 import { messageOf } from '../core/errors.ts';
 import { parseEntity } from '../core/event.ts';
-import type { EmbeddedEnvelope } from '../core/event-data.ts';
 import type { TraceStart } from '../ipc/gen/ipc_pb.ts';
 import type { TraceRequest } from './traces.ts';
 
@@ -44,7 +43,7 @@ export function parseTraceStart(message: TraceStart): TraceRequest | string {
       max: { seconds: Number(seconds), events: Number(events), bytes: Number(bytes) },
       cause,
       reason,
-      ...(document === undefined ? {} : { document: embedded(document) }),
+      ...(document === undefined ? {} : { document: embedEnvelope(document) }),
       ...(ruleId === '' ? {} : { rule_id: ruleId }),
       ...(alertId === '' ? {} : { alert_id: alertId }),
     } as const;
@@ -57,12 +56,4 @@ export function parseTraceStart(message: TraceStart): TraceRequest | string {
 function parseDocument(bytes: Uint8Array): Envelope {
   if (bytes.length > MAX_DOCUMENT_BYTES) throw new RangeError(`the document is over ${MAX_DOCUMENT_BYTES} bytes`);
   return parseEnvelope(bytes, TRACE_COMMAND);
-}
-
-function embedded({ payloadType, payload, signatures }: Envelope): EmbeddedEnvelope {
-  return {
-    payloadType,
-    payload: encodeBase64(payload),
-    signatures: signatures.map(({ keyid, sig }) => ({ keyid, sig: encodeBase64(sig) })),
-  };
 }

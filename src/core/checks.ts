@@ -22,6 +22,8 @@ export type Signer = { readonly keyid: KeyId; readonly role: string; readonly op
 export type Freshness = {
   readonly status: 'fresh' | 'not-provable' | 'expired' | 'unknown';
   readonly reason: string;
+  /** When `fresh`: the moment at which the publisher said that nothing newer existed. */
+  readonly asOf?: Time;
   /** The latest moment known to have passed. */
   readonly floor?: Time;
   readonly expires?: Time;

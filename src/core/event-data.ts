@@ -295,6 +295,7 @@ export type EventData = {
     readonly payload?: Digest;
     readonly channel?: string;
     readonly seq?: number;
+    readonly floor?: Time;
   };
   readonly 'bundle.rolled-back': {
     readonly channel: string;
@@ -302,12 +303,33 @@ export type EventData = {
     readonly payload: Digest;
     readonly from_seq: number;
     readonly from_payload: Digest;
+    readonly root_version?: number;
+    readonly floor?: Time;
     readonly reason: string;
     readonly operator?: string;
     readonly document?: EmbeddedEnvelope;
   };
   readonly 'trust.pinned': TrustData & { readonly fingerprint?: Digest };
   readonly 'trust.rotated': TrustData;
+  readonly 'receipt.issued': { readonly nonce: string };
+  readonly 'heads.accepted': {
+    readonly payload: Digest;
+    readonly nonces: readonly string[];
+    readonly issued_at: Time;
+    readonly expires: Time;
+    readonly root_version: number;
+    readonly floor: Time;
+    readonly document: EmbeddedEnvelope;
+  };
+  readonly 'floor.reset': {
+    readonly payload: Digest;
+    readonly nonce: string;
+    readonly from: Time;
+    readonly floor: Time;
+    readonly reason: string;
+    readonly root_version: number;
+    readonly document: EmbeddedEnvelope;
+  };
   readonly 'collector.start': CollectorStartData;
   readonly 'collector.stop': {
     readonly collector_name: string;

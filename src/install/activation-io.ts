@@ -4,11 +4,11 @@ import { ENVELOPE_NAME, INDEX_NAME, rootName } from '../bundle/format.ts';
 import type { IndexEntry } from '../bundle/index-lines.ts';
 import { createDirectoryDurably, renameDurably, syncDirectory, writeFileDurably } from '../durable/files-io.ts';
 import { replaceLinkDurably } from '../durable/links-io.ts';
-import { openStoredBundle } from './active-bundle-io.ts';
 import { tampered } from './errors.ts';
 import { ACTIVE_LINK, channelDirectory, type DataLayout, PREVIOUS_LINK } from './layout.ts';
 import type { Staging } from './staging-io.ts';
 import type { ChannelState, HeldBundle, InstallState } from './state.ts';
+import { openStoredBundle } from './stored-bundle-io.ts';
 import type { StagedBundle } from './verify-io.ts';
 
 /**
@@ -45,7 +45,6 @@ export function storeBundle(
  */
 export function activate(layout: DataLayout, state: InstallState): void {
   createDirectoryDurably(layout.bundles);
-  removeUnnamed(layout, state);
   for (const [channel, { active, previous }] of state.channels) {
     const directory = channelDirectory(layout, channel);
     if (lstatSync(join(directory, String(active.seq)), { throwIfNoEntry: false })?.isDirectory() !== true) {
@@ -54,6 +53,8 @@ export function activate(layout: DataLayout, state: InstallState): void {
     if (previous !== undefined) pointTo(join(directory, PREVIOUS_LINK), previous);
     pointTo(join(directory, ACTIVE_LINK), active);
   }
+  // After the links: going back removes what was active until now, and nobody may find a link that leads nowhere.
+  removeUnnamed(layout, state);
 }
 
 /** Bundles that are neither active nor previous, and those of an apply that was cut off before the log named it. */
@@ -68,7 +69,8 @@ function removeUnnamed(layout: DataLayout, state: InstallState): void {
 }
 
 function removeOthers(directory: string, { active, previous }: ChannelState): void {
-  const kept = new Set([ACTIVE_LINK, PREVIOUS_LINK, String(active.seq), String(previous?.seq)]);
+  const before = previous === undefined ? [] : [PREVIOUS_LINK, String(previous.seq)];
+  const kept = new Set([ACTIVE_LINK, String(active.seq), ...before]);
   for (const name of readdirSync(directory)) {
     if (!kept.has(name)) rmSync(join(directory, name), { recursive: true, force: true });
   }

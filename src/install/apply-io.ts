@@ -1,11 +1,15 @@
 import { type BundleDiff, type DiffSide, diffBundles } from '../bundle/diff.ts';
 import type { BundleStatement } from '../bundle/statement.ts';
 import { decidingCheck, type Report } from '../core/checks.ts';
-import type { Time } from '../core/time.ts';
+import { embedEnvelope } from '../core/embedded-envelope.ts';
+import { laterTime, type Time } from '../core/time.ts';
 import type { BundleTrust } from '../verify/bundle-verification.ts';
+import { DOWNGRADE } from '../verify/downgrade.ts';
 import type { TrustRoot } from '../verify/root-document.ts';
+import { parseDocumentEnvelope } from '../verify/signed-document.ts';
 import { storeBundle } from './activation-io.ts';
 import { stagedSide, storedSide } from './comparison-io.ts';
+import { allowing, type Downgrade, goingBack } from './going-back.ts';
 import type { LoggedEntry, WritableInstall } from './install-io.ts';
 import { loadPinnedRoot, storeRoots } from './root-store-io.ts';
 import { createStaging, type Staging } from './staging-io.ts';
@@ -21,6 +25,8 @@ export type ApplyOptions<C = unknown> = JudgeOptions & {
   /** What this enclave answers to besides the name in its trust root. */
   readonly names?: readonly string[];
   readonly dryRun?: boolean;
+  /** Envelope of a downgrade statement: lets one older bundle become active, once. */
+  readonly downgrade?: Uint8Array;
   /** Asked with what would change, after everything was verified; false leaves all as it is. */
   readonly confirm: (plan: ApplyPlan<C>) => Promise<boolean>;
   /** What changes inside the files, for `plan.content`; injected, because what rules are is not known here. */
@@ -58,7 +64,8 @@ export async function applyBundle<C = unknown>(
 ): Promise<ApplyOutcome<C>> {
   const pinned = loadPinnedRoot(install.layout, install.state);
   await using staging = createStaging(install.layout.staging, true);
-  const trust = trustOf(install.state, pinned, options);
+  const downgrade = options.downgrade && parseDocumentEnvelope(DOWNGRADE, options.downgrade);
+  const trust = allowing(trustOf(install.state, pinned, options), install.state, downgrade);
   const judgement = await judgeBundle(path, name, trust, staging, options.content, options);
   options.signal?.throwIfAborted();
   const { report, verification } = judgement;
@@ -71,12 +78,13 @@ export async function applyBundle<C = unknown>(
     return {
       status: 'refused',
       report,
-      entry: await install.append({ type: 'bundle.refused', data: refusalOf(judgement) }),
+      entry: await install.append({ type: 'bundle.refused', data: refusalOf(judgement, install.state) }),
     };
   }
   const channel = install.state.channels.get(statement.channel);
   if (channel?.active.payload === payload) return { status: 'unchanged', report };
 
+  const back = goingBack(install.state, verification, downgrade);
   const before = channel && storedSide(install.layout, statement.channel, channel.active, pinned);
   const plan: ApplyPlan<C> = {
     statement,
@@ -87,7 +95,7 @@ export async function applyBundle<C = unknown>(
   if (options.dryRun === true) return { status: 'dry-run', report, plan };
   if (!(await options.confirm(plan))) return { status: 'declined', report, plan };
   options.signal?.throwIfAborted();
-  const entry = await commit(install, judgement, statement, staging);
+  const entry = await commit(install, judgement, statement, staging, back);
   return { status: 'applied', report, plan, entry };
 }
 
@@ -108,6 +116,7 @@ export function trustOf(
       const highest = state.channels.get(channel)?.highest;
       return highest && { highestSeq: highest.seq, payload: highest.payload };
     },
+    heads: state.heads?.envelope,
   };
 }
 
@@ -116,13 +125,23 @@ async function commit(
   { verification, report, staged }: BundleJudgement,
   statement: BundleStatement,
   staging: Staging,
+  back: Downgrade | undefined,
 ): Promise<LoggedEntry> {
   const { payload, chain, floor, entries } = verification;
   const root = chain.at(-1);
   if (staged === undefined || payload === undefined || root === undefined) {
     throw new Error('a bundle can be trusted only when all of it was read');
   }
+  const active = install.state.channels.get(statement.channel)?.active;
   storeBundle(install.layout, statement.channel, statement.seq, staged, staging);
+  if (back !== undefined && active !== undefined) {
+    const { channel, seq } = statement;
+    const document = embedEnvelope(back.envelope);
+    const from = { from_seq: active.seq, from_payload: active.payload };
+    const raised = { root_version: root.version, floor: laterTime(floor, back.document.issuedAt) };
+    const data = { channel, seq, payload, ...from, ...raised, reason: back.document.reason, document };
+    return install.append({ type: 'bundle.rolled-back', data });
+  }
   const applied: BundleAppliedEvent = {
     kind: statement.kind,
     channel: statement.channel,
@@ -132,6 +151,7 @@ async function commit(
     floor,
     files: entries.length,
     bytes: statement.bytes,
+    ...(active === undefined ? {} : { prev_active: active.payload }),
     signers: report.signers.map(({ keyid }) => keyid),
   };
   return install.append({ type: 'bundle.applied', data: applied });
@@ -151,14 +171,19 @@ async function keepNewerRoots(
   await install.append({ type: 'trust.rotated', data: rotated });
 }
 
-function refusalOf({ report, verification }: BundleJudgement): BundleRefusedEvent {
+/** What the log says of a refusal. A verified statement raises the floor also when its files are refused. */
+export function refusalOf(
+  { report, verification }: Pick<BundleJudgement, 'report' | 'verification'>,
+  state: InstallState,
+): BundleRefusedEvent {
   const check = decidingCheck(report);
-  const { payload, statement } = verification;
+  const { payload, statement, floor } = verification;
   return {
     check: check?.name ?? 'container',
     code: check?.code ?? 'CHECK_SKIPPED',
     reason: check?.reason ?? 'a required check was skipped',
     ...(payload === undefined ? {} : { payload }),
     ...(statement === undefined ? {} : { channel: statement.channel, seq: statement.seq }),
+    ...(floor > state.floor ? { floor } : {}),
   };
 }

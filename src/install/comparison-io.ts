@@ -6,10 +6,10 @@ import { type Envelope, parseEnvelope, signingKeys } from '../core/dsse.ts';
 import type { KeyId } from '../core/keys.ts';
 import { durableErrorFrom } from '../durable/errors.ts';
 import type { TrustRoot } from '../verify/root-document.ts';
-import { openStoredBundle } from './active-bundle-io.ts';
 import type { DataLayout } from './layout.ts';
 import type { Staging } from './staging-io.ts';
 import type { HeldBundle } from './state.ts';
+import { openStoredBundle } from './stored-bundle-io.ts';
 import type { BundleJudgement } from './verify-io.ts';
 
 /**

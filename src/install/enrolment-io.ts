@@ -10,7 +10,7 @@ import { parseEnrolmentEnvelope, type VerifiedEnrolment, verifyEnrolment } from 
 import { type HostEnrolmentDocument, sealEnrolment } from '../verify/enrolment-document.ts';
 import type { TrustRoot } from '../verify/root-document.ts';
 import { InstallError } from './errors.ts';
-import { assertInitialised } from './host-io.ts';
+import { assertInitialised, loadReceiptPublicKey } from './host-io.ts';
 import { type DataLayout, dataLayout } from './layout.ts';
 
 /**
@@ -34,7 +34,7 @@ export function logDirectories(data: string): string[] {
 }
 
 /**
- * The unsigned enrolment of this host with all the logs it has now. A log that is made later needs a request of its own;
+ * The unsigned enrolment of this host with its receipt key and all the logs it has now. A log that is made later needs a request of its own;
  * enrolments add up.
  * @throws InstallError NOT_INITIALISED; LedgerError; EnrolmentError ENROLMENT_MALFORMED; DurableError
  */
@@ -45,6 +45,7 @@ export function hostEnrolmentRequest(
 ): { readonly document: HostEnrolmentDocument; readonly bytes: Uint8Array } {
   const genesis = logDirectories(data).map(readGenesis);
   const [first] = genesis;
+  const receipt = loadReceiptPublicKey(dataLayout(data));
   if (first === undefined) throw new InstallError('NOT_INITIALISED', `${data} has no logs to enrol`);
   const document: HostEnrolmentDocument = {
     v: 1,
@@ -56,6 +57,7 @@ export function hostEnrolmentRequest(
       keyid: key.keyid,
       pem: key.pem,
     })),
+    receipt: { keyid: receipt.keyid, pem: receipt.pem },
     issuedAt,
     ...(expires === undefined ? {} : { expires }),
   };

@@ -6,6 +6,9 @@ export type InstallErrorCode =
   | 'DIRECTORY_NOT_EMPTY'
   | 'NO_TRUST_ROOT'
   | 'ALREADY_PINNED'
+  | 'CHANNEL_UNKNOWN'
+  | 'NOTHING_BEFORE'
+  | 'USE_ROLLBACK'
   | 'STATE_TAMPERED'
   // content of bundles of kind trust and update
   | 'TRUST_FILES'

@@ -26,7 +26,8 @@ export function originOf(host: string, log: string): string {
 }
 
 /**
- * Makes a data directory: a random host id (machine ids get cloned), the key of this host's logs, the install log.
+ * Makes a data directory: a random host id (machine ids get cloned), the keys of this host's logs and receipts, the
+ * install log.
  * The log's genesis is written last and is what makes a directory one; after a crash before it, init starts over. A
  * directory that holds anything else is refused: what lies in a data directory and isn't named by its log gets removed.
  * @param random cryptographically random bytes
@@ -46,7 +47,8 @@ export function initHost(
   for (const directory of [layout.trust, layout.roots, layout.keys, layout.bundles, layout.staging]) {
     createDirectoryDurably(directory);
   }
-  const key = createHostKey(layout);
+  const key = createKeyPair(layout.logKey, layout.logPublicKey);
+  createKeyPair(layout.receiptKey, layout.receiptPublicKey);
   const host = encodeHex(random(HOST_ID_BYTES));
   const origin = originOf(host, 'install');
   // Before the log, so that where there is a log there is an anchor, and a missing one was taken away.
@@ -63,14 +65,14 @@ function assertNotInitialised(layout: DataLayout): void {
 
 /** Everything in the directory is what an init that was cut off leaves. @throws InstallError DIRECTORY_NOT_EMPTY */
 function assertNothingForeign(layout: DataLayout): void {
-  const { data, trust, roots, anchor, keys, bundles, staging, logKey, logPublicKey, installLog } = layout;
+  const { data, trust, roots, anchor, keys, bundles, staging, installLog } = layout;
   const logs = dirname(installLog);
   const own = (...paths: readonly string[]) => new Set(paths.map((path) => basename(path)));
   const expected: readonly (readonly [string, ReadonlySet<string>])[] = [
     // A file system of its own has a lost+found.
     [data, own(INIT_LOCK, 'lost+found', trust, keys, bundles, staging, logs)],
     [trust, own(roots, anchor)],
-    [keys, own(logKey, logPublicKey)],
+    [keys, own(layout.logKey, layout.logPublicKey, layout.receiptKey, layout.receiptPublicKey)],
     ...[roots, bundles, staging, logs].map((directory) => [directory, own()] as const),
   ];
   for (const [directory, names] of expected) {
@@ -112,11 +114,11 @@ export function assertInitialised(layout: DataLayout): void {
   throw new InstallError('NOT_INITIALISED', `${layout.data} is not a data directory yet: run "daemoneye init" first`);
 }
 
-function createHostKey(layout: DataLayout): PrivateKey {
+function createKeyPair(privatePath: string, publicPath: string): PrivateKey {
   const pem = formatPrivateKey(generateKeyPairSync('ed25519').privateKey);
   const key = parsePrivateKey(pem);
-  writeFileDurably(layout.logKey, new TextEncoder().encode(pem), { mode: 0o600 });
-  writeFileDurably(layout.logPublicKey, new TextEncoder().encode(key.publicKey.pem), { mode: 0o644 });
+  writeFileDurably(privatePath, new TextEncoder().encode(pem), { mode: 0o600 });
+  writeFileDurably(publicPath, new TextEncoder().encode(key.publicKey.pem), { mode: 0o644 });
   return key;
 }
 
@@ -128,6 +130,16 @@ export function loadHostKey(layout: DataLayout): PrivateKey {
 /** Its public half, which whoever may read the data directory may read. @throws as {@link loadHostKey} */
 export function loadHostPublicKey(layout: DataLayout): PublicKey {
   return readHostKey(layout.logPublicKey, parsePublicKey);
+}
+
+/** The key that signs this host's receipts. @throws as {@link loadHostKey} */
+export function loadReceiptKey(layout: DataLayout): PrivateKey {
+  return readHostKey(layout.receiptKey, parsePrivateKey);
+}
+
+/** Its public half. @throws as {@link loadHostKey} */
+export function loadReceiptPublicKey(layout: DataLayout): PublicKey {
+  return readHostKey(layout.receiptPublicKey, parsePublicKey);
 }
 
 function readHostKey<T>(path: string, parse: (pem: string) => T): T {

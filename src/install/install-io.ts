@@ -9,7 +9,8 @@ import { durableErrorFrom } from '../durable/errors.ts';
 import { createDirectoryDurably, writeFileDurably } from '../durable/files-io.ts';
 import type { Surroundings } from '../ledger/composer.ts';
 import type { Actor } from '../ledger/line.ts';
-import { parseLine } from '../ledger/line.ts';
+import { type Line, parseLine } from '../ledger/line.ts';
+import { verifyLineSignature } from '../ledger/line-signature.ts';
 import { openLedgerReader } from '../ledger/reader-io.ts';
 import { verifyLedger } from '../ledger/verify-io.ts';
 import { type LedgerWriter, openLedgerWriter } from '../ledger/writer-io.ts';
@@ -18,7 +19,7 @@ import { tampered } from './errors.ts';
 import { assertInitialised, INSTALL_LOG_HASH, loadHostKey, loadHostPublicKey } from './host-io.ts';
 import { type DataLayout, dataLayout } from './layout.ts';
 import { clearStaging } from './staging-io.ts';
-import { foldEvent, type InstallEvent, type InstallState, initialState } from './state.ts';
+import { foldEvent, type InstallEvent, type InstallState, initialState, isInstallEvent } from './state.ts';
 
 export type LoggedEntry = { readonly seq: number; readonly leaf: Digest };
 
@@ -32,6 +33,11 @@ export type WritableInstall = AsyncDisposable & {
    * @throws LedgerError or DurableError: then nothing happened that the log doesn't say
    */
   append(event: InstallEvent): Promise<LoggedEntry>;
+  /** This host, as its logs name it. */
+  readonly host: string;
+  readonly random: Surroundings['random'];
+  /** The signed note of the log's head, over every entry so far. */
+  checkpoint(): Promise<Uint8Array>;
 };
 
 /**
@@ -76,12 +82,15 @@ export async function openInstall(
         return state;
       },
       async append(event) {
-        const { seq, leaf } = await writer.append({ ...event, actor });
+        const { seq, leaf } = await writer.append({ ...event, actor, signer: key });
         state = foldEvent(state, event);
         activate(layout, state);
         await storeAnchor(layout, writer);
         return { seq, leaf };
       },
+      host: writer.genesis.host,
+      random: surroundings.random,
+      checkpoint: async () => (await writer.head()).note,
       [Symbol.asyncDispose]: () => writer.close(),
     };
   } catch (error) {
@@ -93,13 +102,22 @@ export async function openInstall(
 async function openLog(layout: DataLayout, key: PrivateKey, surroundings: Surroundings): Promise<LedgerWriter> {
   const anchors = readAnchor(layout, key.publicKey);
   try {
-    return await openLedgerWriter({ directory: layout.installLog, key, anchors, ...surroundings });
+    const mayAdopt = isOurs(key.publicKey);
+    return await openLedgerWriter({ directory: layout.installLog, key, anchors, mayAdopt, ...surroundings });
   } catch (cause) {
     // A log that nobody wrote like this is a stranger's when it comes from elsewhere; here it is our own, damaged.
     const damaged = cause instanceof DaemonEyeError && (cause.fault === 'untrusted' || cause.code === 'NOT_FOUND');
     if (!damaged) throw cause;
     throw tampered(`the install log ${layout.installLog} is not what was written: ${messageOf(cause)}`, { cause });
   }
+}
+
+/**
+ * Here a line acts by itself: `bundle.applied` *is* the commit. So each that changes the state is signed by the log's
+ * key; otherwise whoever can write the log's files, and nothing else, could attach one that a crash seems to have left.
+ */
+function isOurs(key: PublicKey): (line: Line) => boolean {
+  return (line) => !isInstallEvent(line.type) || verifyLineSignature(line, key);
 }
 
 async function readState(layout: DataLayout, key: PublicKey, builtAt: Time): Promise<InstallState> {
@@ -111,7 +129,12 @@ async function readState(layout: DataLayout, key: PublicKey, builtAt: Time): Pro
   }
   let state = initialState(builtAt);
   using reader = await openLedgerReader(layout.installLog);
-  for await (const line of reader.lines()) state = foldEvent(state, parseLine(line));
+  const ours = isOurs(key);
+  for await (const bytes of reader.lines()) {
+    const line = parseLine(bytes);
+    if (!ours(line)) throw tampered(`line ${line.seq} of ${layout.installLog} is not signed by this host`);
+    state = foldEvent(state, line);
+  }
   return state;
 }
 

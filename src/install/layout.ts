@@ -11,6 +11,8 @@ export type DataLayout = {
   readonly keys: string;
   readonly logKey: string;
   readonly logPublicKey: string;
+  readonly receiptKey: string;
+  readonly receiptPublicKey: string;
   readonly bundles: string;
   readonly staging: string;
   readonly installLog: string;
@@ -27,6 +29,8 @@ export function dataLayout(data: string): DataLayout {
     keys,
     logKey: join(keys, 'log.key.pem'),
     logPublicKey: join(keys, 'log.pub.pem'),
+    receiptKey: join(keys, 'receipt.key.pem'),
+    receiptPublicKey: join(keys, 'receipt.pub.pem'),
     bundles: join(data, 'bundles'),
     staging: join(data, 'staging'),
     installLog: join(data, 'logs', 'install'),

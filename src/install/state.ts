@@ -1,80 +1,101 @@
 import type { Digest } from '../core/digest.ts';
-import type { KeyId } from '../core/keys.ts';
+import { type Envelope, payloadDigest } from '../core/dsse.ts';
+import { parseEmbeddedEnvelope } from '../core/embedded-envelope.ts';
+import type { EventData, TrustData } from '../core/event-data.ts';
 import { laterTime, type Time } from '../core/time.ts';
+import type { Place } from '../verify/heads.ts';
+import { MAX_REFUSED, type RefusedBundle } from '../verify/receipt.ts';
 
 /** A bundle as the install log names it. */
-export type HeldBundle = { readonly seq: number; readonly payload: Digest };
+export type HeldBundle = Place;
 
 export type ChannelState = {
   /** The highest seq ever accepted; it never falls, whatever is active. */
   readonly highest: HeldBundle;
   readonly active: HeldBundle;
+  /** What was active before, as long as one may go back to it: after going back there is none. */
   readonly previous?: HeldBundle;
 };
+
+/** The newest heads statement that answered a receipt of this enclave. */
+export type AcceptedHeads = { readonly envelope: Envelope; readonly issuedAt: Time };
 
 /**
  * What this enclave holds and has seen. It is nothing but the fold of the install log's entries, so it can't be
  * edited without breaking the log: the log is the truth, files and links are its consequence.
  */
 export type InstallState = {
+  /** Build time of the program: no reset takes the floor below it. */
+  readonly builtAt: Time;
   /** The latest moment known to have passed. */
   readonly floor: Time;
   readonly root?: { readonly version: number; readonly payload: Digest };
   readonly channels: ReadonlyMap<string, ChannelState>;
+  /** Nonces of receipts that nobody has answered yet, the newest last. */
+  readonly nonces: readonly string[];
+  readonly heads?: AcceptedHeads;
+  /** Payloads of statements that count once and were used: heads, downgrades, floor resets. */
+  readonly spent: ReadonlySet<string>;
+  /** Bundles refused last, the newest last. */
+  readonly refused: readonly RefusedBundle[];
 };
 
 /** Entries of the install log that change the state; `data` as in `schemas/event.schema.json`. */
-export type InstallEvent =
-  | { readonly type: 'trust.pinned' | 'trust.rotated'; readonly data: TrustEvent }
-  | { readonly type: 'bundle.applied'; readonly data: BundleAppliedEvent }
-  | { readonly type: 'bundle.refused'; readonly data: BundleRefusedEvent };
+export type InstallEventType = Extract<
+  keyof EventData,
+  | 'trust.pinned'
+  | 'trust.rotated'
+  | 'bundle.applied'
+  | 'bundle.refused'
+  | 'bundle.rolled-back'
+  | 'receipt.issued'
+  | 'heads.accepted'
+  | 'floor.reset'
+>;
+export type InstallEvent = {
+  [Type in InstallEventType]: { readonly type: Type; readonly data: EventData[Type] };
+}[InstallEventType];
 
-export type TrustEvent = {
-  readonly version: number;
-  readonly payload: Digest;
-  readonly expires: Time;
-  readonly floor: Time;
-};
+export type TrustEvent = TrustData;
+export type BundleAppliedEvent = EventData['bundle.applied'];
+export type BundleRefusedEvent = EventData['bundle.refused'];
+export type BundleRolledBackEvent = EventData['bundle.rolled-back'];
 
-export type BundleAppliedEvent = {
-  readonly kind: string;
-  readonly channel: string;
-  readonly seq: number;
-  readonly payload: Digest;
-  readonly root_version: number;
-  readonly floor: Time;
-  readonly files: number;
-  readonly bytes: number;
-  readonly signers: readonly KeyId[];
-};
-
-export type BundleRefusedEvent = {
-  readonly check: string;
-  readonly code: string;
-  readonly reason: string;
-  readonly payload?: Digest;
-  readonly channel?: string;
-  readonly seq?: number;
-};
+/** A courier who loses receipts must not make the state grow: only so many wait for an answer. */
+export const MAX_OPEN_RECEIPTS = 64;
 
 /** @param builtAt build time of the program: the floor of a machine that has seen nothing */
 export function initialState(builtAt: Time): InstallState {
-  return { floor: builtAt, channels: new Map() };
+  return { builtAt, floor: builtAt, channels: new Map(), nonces: [], spent: new Set(), refused: [] };
+}
+
+type Fold<Type extends InstallEventType> = (state: InstallState, data: EventData[Type]) => InstallState;
+
+const FOLDS: { readonly [Type in InstallEventType]: Fold<Type> } = {
+  'trust.pinned': foldRoot,
+  'trust.rotated': foldRoot,
+  'bundle.applied': foldApplied,
+  'bundle.refused': foldRefused,
+  'bundle.rolled-back': foldRolledBack,
+  'receipt.issued': (state, { nonce }) => ({ ...state, nonces: [...state.nonces, nonce].slice(-MAX_OPEN_RECEIPTS) }),
+  'heads.accepted': foldHeads,
+  'floor.reset': foldReset,
+};
+
+/** Whether an entry of this type changes the state. */
+export function isInstallEvent(type: string): type is InstallEventType {
+  return Object.hasOwn(FOLDS, type);
 }
 
 /** The state after one more entry. Entries of other types change nothing. */
 export function foldEvent(state: InstallState, event: { readonly type: string; readonly data: unknown }): InstallState {
-  switch (event.type) {
-    case 'trust.pinned':
-    case 'trust.rotated': {
-      const { version, payload, floor } = event.data as TrustEvent;
-      return { ...state, root: { version, payload }, floor: laterTime(state.floor, floor) };
-    }
-    case 'bundle.applied':
-      return foldApplied(state, event.data as BundleAppliedEvent);
-    default:
-      return state;
-  }
+  if (!isInstallEvent(event.type)) return state;
+  const fold = FOLDS[event.type] as (state: InstallState, data: unknown) => InstallState;
+  return fold(state, event.data);
+}
+
+function foldRoot(state: InstallState, { version, payload, floor }: TrustEvent): InstallState {
+  return { ...state, root: { version, payload }, floor: laterTime(state.floor, floor) };
 }
 
 function foldApplied(state: InstallState, applied: BundleAppliedEvent): InstallState {
@@ -87,5 +108,45 @@ function foldApplied(state: InstallState, applied: BundleAppliedEvent): InstallS
     ...state,
     floor: laterTime(state.floor, applied.floor),
     channels: new Map([...state.channels, [applied.channel, channel]]),
+  };
+}
+
+function foldRefused(state: InstallState, { payload, check, floor }: BundleRefusedEvent): InstallState {
+  const refused = payload === undefined ? state.refused : [...state.refused, { payload, check }].slice(-MAX_REFUSED);
+  return { ...state, refused, floor: floor === undefined ? state.floor : laterTime(state.floor, floor) };
+}
+
+function foldRolledBack(state: InstallState, event: BundleRolledBackEvent): InstallState {
+  const active = { seq: event.seq, payload: event.payload };
+  const highest = state.channels.get(event.channel)?.highest ?? active;
+  const { document, floor } = event;
+  return {
+    ...state,
+    floor: floor === undefined ? state.floor : laterTime(state.floor, floor),
+    channels: new Map([...state.channels, [event.channel, { highest, active }]]),
+    spent:
+      document === undefined ? state.spent : new Set([...state.spent, payloadDigest(parseEmbeddedEnvelope(document))]),
+  };
+}
+
+function foldHeads(state: InstallState, event: EventData['heads.accepted']): InstallState {
+  return {
+    ...state,
+    floor: laterTime(state.floor, event.floor),
+    nonces: state.nonces.filter((nonce) => !event.nonces.includes(nonce)),
+    heads: { envelope: parseEmbeddedEnvelope(event.document), issuedAt: event.issued_at },
+    spent: new Set([...state.spent, event.payload]),
+  };
+}
+
+/** A heads statement from after the new floor is one of the clock that was wrong: it would keep every later one out. */
+function foldReset(state: InstallState, { floor, nonce, payload }: EventData['floor.reset']): InstallState {
+  const { heads, ...rest } = state;
+  return {
+    ...rest,
+    floor: laterTime(state.builtAt, floor),
+    nonces: state.nonces.filter((open) => open !== nonce),
+    spent: new Set([...state.spent, payload]),
+    ...(heads === undefined || heads.issuedAt > floor ? {} : { heads }),
   };
 }

@@ -2,7 +2,7 @@ import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { JsonObject } from '../core/strict-json.ts';
 import { durableErrorFrom } from '../durable/errors.ts';
-import { syncDirectory } from '../durable/files-io.ts';
+import { createDirectoryDurably, syncDirectory } from '../durable/files-io.ts';
 import { leafOf } from './chain.ts';
 import {
   CHECKPOINTS_DIRECTORY,
@@ -10,6 +10,7 @@ import {
   entriesFileName,
   HISTORY_FILE,
   MAX_HISTORY_LINE_BYTES,
+  TREE_DIRECTORY,
 } from './format.ts';
 import type { LedgerFile, OpenLedgerFile } from './ledger-file-io.ts';
 import { quarantinedAt, quarantineRest, type TornPiece } from './quarantine-io.ts';
@@ -37,6 +38,8 @@ export async function recoverLedger(options: ScanOptions, openFile: OpenLedgerFi
   const { directory, heads } = options;
   try {
     const torn = await cutTorn(directory, scan, openFile);
+    // Derivable, so its absence is no damage: a copy or a backup may have left it out.
+    if (!existsSync(join(directory, TREE_DIRECTORY))) createDirectoryDurably(join(directory, TREE_DIRECTORY));
     await rewriteTree(options, scan, openFile);
     const adopted = scan.end.seq - heads.newest.checkpoint.size;
     const found = adopted + torn.length + heads.damaged.length + scan.lost + scan.treeDiffers;

@@ -20,7 +20,11 @@ export type ScanOptions = {
   readonly heads: Heads;
   /** Checkpoints of this log known from elsewhere, already verified. */
   readonly anchors: readonly Checkpoint[];
+  /** Whether a line beyond the newest head, which attaches, may be one of ours; one that may not is tampering. */
+  readonly mayAdopt?: MayAdopt | undefined;
 };
+
+export type MayAdopt = (line: Line) => boolean;
 
 /** What a pass over all lines found. Nothing was changed. */
 export type Scan = {
@@ -101,11 +105,20 @@ class Pass {
 
   #attaches(bytes: Uint8Array): boolean {
     if (this.#end.seq < this.#options.heads.newest.checkpoint.size) return true;
+    const line = this.#attached(bytes);
+    if (line === undefined) return false;
+    // Anybody can write a line that attaches; whoever acts on lines by themselves must not act on that one.
+    if (this.#options.mayAdopt?.(line) === false) {
+      throw this.#tampered(`line ${line.seq}, which no head covers, is not signed by the log's key`);
+    }
+    return true;
+  }
+
+  #attached(bytes: Uint8Array): Line | undefined {
     try {
-      attachLine(this.#end, bytes);
-      return true;
+      return attachLine(this.#end, bytes);
     } catch (cause) {
-      if (cause instanceof LedgerError) return false;
+      if (cause instanceof LedgerError) return undefined;
       throw cause;
     }
   }

@@ -15,7 +15,7 @@ import { HeadsWriter, type HistoryPace, HistoryWriter } from './heads-writer-io.
 import { type OpenLedgerFile, openLedgerFile } from './ledger-file-io.ts';
 import { readGenesis, requireHeads } from './open-io.ts';
 import { recoverLedger } from './recovery-io.ts';
-import type { Scan } from './recovery-scan-io.ts';
+import type { MayAdopt, Scan } from './recovery-scan-io.ts';
 import { TreeWriter } from './tree-files-io.ts';
 
 export type WriterOptions = Surroundings & {
@@ -24,6 +24,11 @@ export type WriterOptions = Surroundings & {
   readonly key: PrivateKey;
   /** Checkpoints of this log known from elsewhere, already verified: what they cover must still be there. */
   readonly anchors?: readonly Checkpoint[];
+  /**
+   * Whether a line that a crash left beyond the newest head may be one of ours. Without it every line that attaches is
+   * taken in, and `log.recovery` says how many: for a log whose lines act by themselves that is not enough.
+   */
+  readonly mayAdopt?: MayAdopt;
   /** When heads also go to the history; default every 1,024 entries or 3,600 seconds. */
   readonly history?: HistoryPace;
   /** How files are written; replaced only to make disks fail in tests. */
@@ -64,7 +69,7 @@ export async function openLedgerWriter(options: WriterOptions): Promise<LedgerWr
   await using opened = new AsyncDisposableStack();
   opened.use(acquireLock(join(directory, LOCK_FILE)));
   const heads = requireHeads(directory, genesis, key.publicKey);
-  const scanOptions = { directory, genesis, hash, heads, anchors: options.anchors ?? [] };
+  const scanOptions = { directory, genesis, hash, heads, anchors: options.anchors ?? [], mayAdopt: options.mayAdopt };
   const { scan, record } = await recoverLedger(scanOptions, openFile);
   const { end, last, frontier } = scan;
   const composer = new Composer(genesis, hash, options, { end, last });

@@ -11,6 +11,7 @@ import {
   verdictOf,
 } from '../core/checks.ts';
 import { type Digest, sha256Digest } from '../core/digest.ts';
+import type { Envelope } from '../core/dsse.ts';
 import { DaemonEyeError } from '../core/errors.ts';
 import type { Time } from '../core/time.ts';
 import { count } from '../core/wording.ts';
@@ -29,6 +30,7 @@ import { checkRootChain } from './checks/root-chain.ts';
 import { type ChannelMemory, checkSequence } from './checks/sequence.ts';
 import { checkSignatures, knownSigners } from './checks/signatures.ts';
 import { reasonOf, VerifyError } from './errors.ts';
+import { judgeHeads, placeIn } from './heads.ts';
 import { extendPinnedRoot, type RootFile } from './root-chain.ts';
 import type { TrustRoot } from './root-document.ts';
 
@@ -62,6 +64,8 @@ export type BundleTrust = {
   readonly names?: readonly string[];
   /** What is remembered of a channel; undefined for one never seen. */
   readonly channelMemory: (channel: string) => ChannelMemory | undefined;
+  /** The newest heads statement that answered a nonce of this enclave; judged anew under the newest root. */
+  readonly heads?: Envelope | undefined;
   readonly acceptGap?: boolean;
   readonly requireFresh?: boolean;
 };
@@ -118,12 +122,15 @@ export class BundleVerification {
     return this.#floor;
   }
 
-  /** Root chain and envelope; everything up to the freshness of the signed statement. */
-  head(envelopeBytes: Uint8Array, rootFiles: readonly RootFile[]): boolean {
+  /**
+   * Root chain and envelope; everything up to the freshness of the signed statement.
+   * @param rootFiles the chain the bundle carries; without one the pinned root judges, as it is
+   */
+  head(envelopeBytes: Uint8Array, rootFiles?: readonly RootFile[]): boolean {
     const { pinned, toolVersion, names, channelMemory, acceptGap = false, requireFresh = false } = this.#trust;
     const root = this.#run('root-chain', () => {
       // Kept whatever becomes of the rest, its newest version expired or not.
-      this.#chain = extendPinnedRoot(pinned, rootFiles);
+      this.#chain = rootFiles === undefined ? [pinned] : extendPinnedRoot(pinned, rootFiles);
       const judged = checkRootChain(pinned, this.#chain, this.#floor);
       this.#floor = judged.floor;
       return [judged.reason, judged.root];
@@ -155,12 +162,18 @@ export class BundleVerification {
     this.#run('audience', () => [checkAudience(root, statement, names), true]);
     this.#run('critical', () => [checkCritical(statement), true]);
     this.#run('requires', () => [checkRequires(root, statement, toolVersion), true]);
-    this.#run('sequence', () => [checkSequence(statement, payload, channelMemory(statement.channel), acceptGap), true]);
+    const heads = judgeHeads(root, this.#trust.heads, this.#floor);
+    this.#run('sequence', () => {
+      const announced = 'document' in heads ? placeIn(heads.document, statement.channel) : undefined;
+      return [checkSequence(statement, payload, channelMemory(statement.channel), acceptGap, announced), true];
+    });
     const fresh = this.#run('freshness', () => {
       this.#floor = raisedFloor(root, statement, this.#floor);
-      this.#freshness = checkFreshness(statement, this.#floor);
+      this.#freshness = checkFreshness(statement, payload, this.#floor, heads);
       if (requireFresh) assertFresh(this.#freshness);
-      return [`not expired at ${this.#floor}; not provably fresh: ${this.#freshness.reason}`, true];
+      const { asOf, reason } = this.#freshness;
+      const proof = asOf === undefined ? 'not provably fresh' : `fresh as of ${asOf}`;
+      return [`not expired at ${this.#floor}; ${proof}: ${reason}`, true];
     });
     return fresh === true;
   }

@@ -6,6 +6,7 @@ import {
   type EnrollableRole,
   type EnrolledLog,
   type EnrolledOperator,
+  type EnrolledReceiptKey,
   parseEnrolmentPayload,
 } from './enrolment-document.ts';
 import type { TrustRoot } from './root-document.ts';
@@ -21,6 +22,7 @@ export type RejectedEnrolment = {
 export type Admissions = {
   readonly logs: readonly EnrolledLog[];
   readonly operators: readonly EnrolledOperator[];
+  readonly receipts: readonly EnrolledReceiptKey[];
   readonly verified: readonly VerifiedEnrolment[];
   readonly rejected: readonly RejectedEnrolment[];
   /** Keys that the trust root revokes: an enrolment that names one still counts for its other keys. */
@@ -44,7 +46,8 @@ export function admit(root: TrustRoot, documents: readonly Uint8Array[], floor: 
   }
   const logs = verified.flatMap((enrolment) => enrolment.logs);
   const operators = verified.flatMap(({ operator }) => operator ?? []);
-  return { logs, operators, verified, rejected, revoked: root.revokedKeys };
+  const receipts = verified.flatMap(({ receipt }) => receipt ?? []);
+  return { logs, operators, receipts, verified, rejected, revoked: root.revokedKeys };
 }
 
 function claimedBy(bytes: Uint8Array): KeyId[] {

@@ -34,6 +34,8 @@ export type HostEnrolmentDocument = {
   readonly v: 1;
   readonly host: string;
   readonly logs: readonly EnrolledLogDocument[];
+  /** The key that signs this host's receipts, and nothing else. */
+  readonly receipt?: { readonly keyid: KeyId; readonly pem: string };
   readonly issuedAt: Time;
   readonly expires?: Time;
 };
@@ -65,6 +67,9 @@ export type EnrolledLog = {
   readonly key: PublicKey;
 };
 
+/** The key that signs a host's receipts. */
+export type EnrolledReceiptKey = { readonly host: string; readonly key: PublicKey };
+
 export type EnrolledOperator = {
   readonly operator: string;
   readonly keys: readonly PublicKey[];
@@ -76,6 +81,7 @@ export type Enrolment = {
   readonly document: EnrolmentDocument;
   readonly logs: readonly EnrolledLog[];
   readonly operator: EnrolledOperator | undefined;
+  readonly receipt: EnrolledReceiptKey | undefined;
 };
 
 /** The unsigned envelope of an enrolment. @throws EnrolmentError ENROLMENT_MALFORMED if it could not be parsed again */
@@ -96,10 +102,13 @@ export function parseEnrolmentPayload(payload: Uint8Array): Enrolment {
     if (document.expires !== undefined && document.expires <= document.issuedAt) {
       throw enrolmentMalformed('it expires before it is issued');
     }
-    if ('host' in document)
-      return { document, logs: document.logs.map((log) => logOf(document, log)), operator: undefined };
+    if ('host' in document) {
+      const { host, receipt } = document;
+      const logs = document.logs.map((log) => logOf(document, log));
+      return { document, logs, operator: undefined, receipt: receipt && { host, key: keyOf(receipt) } };
+    }
     const { operator, roles } = document;
-    return { document, logs: [], operator: { operator, roles, keys: document.keys.map(keyOf) } };
+    return { document, logs: [], operator: { operator, roles, keys: document.keys.map(keyOf) }, receipt: undefined };
   } catch (cause) {
     throw enrolmentMalformed(messageOf(cause), cause);
   }

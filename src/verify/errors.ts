@@ -25,6 +25,18 @@ export type VerifyErrorCode =
   | 'ROOT_ROLLBACK'
   | 'ROOT_EXPIRED'
   | 'ROOT_FINGERPRINT'
+  // heads, downgrade, floor reset, receipt
+  | 'DOCUMENT_MALFORMED'
+  | 'HEADS_NONCE'
+  | 'HEADS_REPLAYED'
+  | 'HEADS_OLDER'
+  | 'HEADS_FORK'
+  | 'DOWNGRADE_MISMATCH'
+  | 'DOWNGRADE_USED'
+  | 'FLOOR_RESET_MISMATCH'
+  | 'FLOOR_RESET_USED'
+  | 'RECEIPT_HOST_UNKNOWN'
+  | 'RECEIPT_SIGNATURE'
   // bundle
   | 'UNSIGNED'
   | 'NO_TRUSTED_SIGNATURE'

@@ -80,9 +80,9 @@ export type Judged = BundleJudgement & {
 export async function judgePath(path: string, plan: JudgePlan = {}): Promise<Judged> {
   const parent = plan.parent ?? tempDirectory();
   let files: Record<string, string> | undefined;
-  const content: ContentCheck = async (statement, entries, directory) => {
+  const content: ContentCheck = async (statement, entries, directory, roots) => {
     files = Object.fromEntries(entries.map((entry) => [entry.path, readFileSync(join(directory, entry.path), 'utf8')]));
-    return plan.content?.(statement, entries, directory) ?? { ok: true, reason: 'fine' };
+    return plan.content?.(statement, entries, directory, roots) ?? { ok: true, reason: 'fine' };
   };
   const judged = await (async () => {
     await using staging = createStaging(parent, false);

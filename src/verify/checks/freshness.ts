@@ -1,7 +1,9 @@
 import type { BundleStatement } from '../../bundle/statement.ts';
 import type { Freshness } from '../../core/checks.ts';
+import type { Digest } from '../../core/digest.ts';
 import { laterTime, type Time } from '../../core/time.ts';
 import { VerifyError } from '../errors.ts';
+import { type KnownHeads, placeIn } from '../heads.ts';
 import type { TrustRoot } from '../root-document.ts';
 
 /**
@@ -22,18 +24,36 @@ export function raisedFloor(root: TrustRoot, statement: BundleStatement, floor: 
 }
 
 /**
- * Freshness without a clock. Without an answer to a nonce of this enclave nothing can be *proved* fresh; what can be
- * proved is that something has expired.
+ * Freshness without a clock. What can be proved is that something has expired, and, with a heads statement that
+ * answered a nonce of this enclave, that nothing newer existed when it was signed.
  * @param floor as raised by {@link raisedFloor}
  * @throws VerifyError EXPIRED
  */
-export function checkFreshness(statement: BundleStatement, floor: Time): Freshness {
+export function checkFreshness(statement: BundleStatement, payload: Digest, floor: Time, heads: KnownHeads): Freshness {
   const { expires } = statement;
   if (expires !== undefined && expires < floor) {
     throw new VerifyError('EXPIRED', `expired at ${expires}; it is at least ${floor}`);
   }
-  const reason = 'no heads statement answers a nonce of this enclave';
-  return { status: 'not-provable', reason, floor, ...(expires === undefined ? {} : { expires }) };
+  return { ...proofOf(statement, payload, floor, heads), floor, ...(expires === undefined ? {} : { expires }) };
+}
+
+type Proof = Pick<Freshness, 'status' | 'reason' | 'asOf'>;
+
+function proofOf({ channel, seq }: BundleStatement, payload: Digest, floor: Time, heads: KnownHeads): Proof {
+  if ('reason' in heads) return { status: 'not-provable', reason: heads.reason };
+  const { issuedAt, expires } = heads.document;
+  const newest = placeIn(heads.document, channel);
+  const said = `the heads statement of ${issuedAt}, an answer to this enclave`;
+  // The statement that is judged may have raised the floor past it.
+  if (expires < floor) return { status: 'not-provable', reason: `${said}, expired at ${expires}` };
+  if (newest === undefined) return { status: 'not-provable', reason: `${said}, says nothing of ${channel}` };
+  if (seq < newest.seq) return { status: 'not-provable', reason: `${said}, names seq ${newest.seq} as the newest` };
+  // A fork of what the heads name is refused before; should that ever be forgotten, it is not fresh either.
+  if (seq === newest.seq && payload !== newest.payload) {
+    return { status: 'not-provable', reason: `${said}, names another seq ${seq}` };
+  }
+  const what = seq === newest.seq ? 'names it as the newest' : `names seq ${newest.seq}, which is older`;
+  return { status: 'fresh', reason: `${said}, ${what}`, asOf: issuedAt };
 }
 
 /** For who asks for more than not expired. @throws VerifyError NOT_PROVABLY_FRESH */

@@ -45,11 +45,15 @@ export function signEnrolmentFile(
 }
 
 /** What an enrolment admits, line by line, for who signs or accepts it. */
-export function renderEnrolment({ document, operator, logs }: Enrolment, fingerprint: string): string {
+export function renderEnrolment({ document, operator, logs, receipt }: Enrolment, fingerprint: string): string {
   const { issuedAt, expires } = document;
   const who =
     'host' in document
-      ? [`host ${document.host}`, ...logs.map(({ origin, key }) => `  ${escapeForTerminal(origin)}  key ${key.keyid}`)]
+      ? [
+          `host ${document.host}`,
+          ...logs.map(({ origin, key }) => `  ${escapeForTerminal(origin)}  key ${key.keyid}`),
+          ...(receipt === undefined ? [] : [`  receipts  key ${receipt.key.keyid}`]),
+        ]
       : [
           `operator ${document.operator} as ${operator?.roles.join(', ')}`,
           ...(operator?.keys ?? []).map(({ keyid }) => `  key ${keyid}`),

@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { BUNDLE_PAYLOAD_TYPE, ENVELOPE_NAME, INDEX_NAME } from '../bundle/format.ts';
+import { BUNDLE_PAYLOAD_TYPE, ENVELOPE_NAME, INDEX_NAME, rootName } from '../bundle/format.ts';
 import { type IndexEntry, parseIndex } from '../bundle/index-lines.ts';
 import { type BundleStatement, parseStatement } from '../bundle/statement.ts';
 import { encodeHex } from '../core/bytes.ts';
@@ -9,6 +9,7 @@ import { type Envelope, parseEnvelope, payloadDigest } from '../core/dsse.ts';
 import { DaemonEyeError, messageOf } from '../core/errors.ts';
 import { escapeForTerminal } from '../core/terminal-text.ts';
 import { durableErrorFrom, errnoOf } from '../durable/errors.ts';
+import type { RootFile } from '../verify/root-chain.ts';
 import { tampered } from './errors.ts';
 import { channelDirectory, type DataLayout, FILES_DIRECTORY } from './layout.ts';
 import type { HeldBundle, InstallState } from './state.ts';
@@ -19,7 +20,15 @@ export type StoredBundle = {
   readonly payload: Digest;
   readonly statement: BundleStatement;
   readonly envelope: Envelope;
+  /** The envelope as it is stored. */
+  readonly envelopeBytes: Uint8Array;
+  /** index.jsonl as it is stored. */
+  readonly index: Uint8Array;
   readonly entries: readonly IndexEntry[];
+  /** Where its files lie at their install paths; not looked at yet. */
+  readonly files: string;
+  /** The root chain that it carried, as it is stored; not verified. */
+  readonly readRoots: () => readonly RootFile[];
   /**
    * The bytes of one of its files. @throws InstallError STATE_TAMPERED when they are not the signed ones; DurableError
    */
@@ -30,15 +39,18 @@ export type StoredBundle = {
 export function openStoredBundle(layout: DataLayout, channel: string, held: HeldBundle): StoredBundle {
   const directory = join(channelDirectory(layout, channel), String(held.seq));
   try {
-    const envelope = parseEnvelope(readPlain(join(directory, ENVELOPE_NAME)), BUNDLE_PAYLOAD_TYPE);
+    const envelopeBytes = readPlain(join(directory, ENVELOPE_NAME));
+    const envelope = parseEnvelope(envelopeBytes, BUNDLE_PAYLOAD_TYPE);
     if (payloadDigest(envelope) !== held.payload) throw tampered('its statement is not the one the log names');
     const statement = parseStatement(envelope.payload);
-    const { index, bytes } = statement;
-    const lines = readPlain(join(directory, INDEX_NAME));
-    if (encodeHex(sha256(lines)) !== index.sha256) throw tampered('its index is not the signed one');
-    const entries = parseIndex(lines, { lines: index.lines, bytes });
-    const read = (entry: IndexEntry) => readSigned(directory, entry);
-    return { channel, payload: held.payload, statement, envelope, entries, read };
+    const { lines, sha256: signed } = statement.index;
+    const index = readPlain(join(directory, INDEX_NAME));
+    if (encodeHex(sha256(index)) !== signed) throw tampered('its index is not the signed one');
+    const entries = parseIndex(index, { lines, bytes: statement.bytes });
+    const files = join(directory, FILES_DIRECTORY);
+    const read = (entry: IndexEntry) => readSigned(files, entry);
+    const stored = { envelope, envelopeBytes, index, entries, files };
+    return { channel, payload: held.payload, statement, ...stored, read, readRoots: () => readRoots(directory) };
   } catch (cause) {
     if (!isDamage(cause)) throw durableErrorFrom(cause, 'read the bundle in', directory);
     throw tampered(`the bundle in ${escapeForTerminal(directory)} was changed: ${messageOf(cause)}`, { cause });
@@ -61,8 +73,8 @@ export function activeBundlesOf(
   );
 }
 
-function readSigned(directory: string, { path, sha256: digest }: IndexEntry): Uint8Array {
-  const file = join(directory, FILES_DIRECTORY, ...path.split('/'));
+function readSigned(files: string, { path, sha256: digest }: IndexEntry): Uint8Array {
+  const file = join(files, ...path.split('/'));
   let bytes: Uint8Array;
   try {
     bytes = readPlain(file);
@@ -72,6 +84,13 @@ function readSigned(directory: string, { path, sha256: digest }: IndexEntry): Ui
   }
   if (encodeHex(sha256(bytes)) === digest) return bytes;
   throw tampered(`${escapeForTerminal(file)} was changed since its bundle was applied`);
+}
+
+function readRoots(directory: string): readonly RootFile[] {
+  const roots: RootFile[] = [];
+  for (let version = 1; existsSync(join(directory, rootName(version))); version += 1)
+    roots.push({ version, bytes: readPlain(join(directory, rootName(version))) });
+  return roots;
 }
 
 function readPlain(path: string): Uint8Array {
