@@ -20,6 +20,8 @@ export type CliErrorCode =
   | 'REVOCATION_DROPPED'
   // what a bundle is built from
   | 'CONTENT_REFUSED'
+  // what a heads statement is to name
+  | 'BUNDLE_REFUSED'
   // asking a person
   | 'CONFIRM_NEEDED'
   | 'CONFIRM_DECLINED'

@@ -18,13 +18,20 @@ export function canAsk({ stdin, stderr }: Asking): boolean {
  * @throws CliError CONFIRM_NEEDED when there is nobody to ask, CONFIRM_DECLINED on a no
  */
 export async function confirm(asking: Asking, question: string, yes: boolean): Promise<void> {
-  if (yes) return;
+  if (!(await agree(asking, question, yes))) throw new CliError('CONFIRM_DECLINED', 'nothing was done, as you said no');
+}
+
+/**
+ * Asks the same, for who goes on after a no. @returns the answer @throws CliError CONFIRM_NEEDED
+ */
+export async function agree(asking: Asking, question: string, yes: boolean): Promise<boolean> {
+  if (yes) return true;
   if (!canAsk(asking)) {
     const message = `${question} There is no terminal to ask on: pass --yes if that is what you want`;
     throw new CliError('CONFIRM_NEEDED', message, { fault: 'usage' });
   }
   const answer = await askLine(asking, `${question} [y/N] `, false);
-  if (!/^y(?:es)?$/i.test(answer.trim())) throw new CliError('CONFIRM_DECLINED', 'nothing was done, as you said no');
+  return /^y(?:es)?$/i.test(answer.trim());
 }
 
 /**

@@ -93,6 +93,18 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: 'take in a signed enrolment',
     load: async () => (await import('./commands/trust/enrol-accept.ts')).TrustEnrolAccept,
   },
+  'trust floor-reset build': {
+    summary: 'correct a time floor that is wrong, once',
+    load: async () => (await import('./commands/trust/floor-reset-build.ts')).TrustFloorResetBuild,
+  },
+  'trust floor-reset sign': {
+    summary: 'add a signature to a floor reset',
+    load: async () => (await import('./commands/trust/floor-reset-sign.ts')).TrustFloorResetSign,
+  },
+  'trust floor-reset accept': {
+    summary: 'take in a floor reset',
+    load: async () => (await import('./commands/trust/floor-reset-accept.ts')).TrustFloorResetAccept,
+  },
   'bundle build': {
     summary: 'build an unsigned bundle, reproducibly',
     load: async () => (await import('./commands/bundle/build.ts')).BundleBuild,
@@ -124,6 +136,34 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   'bundle list': {
     summary: 'list what is active here',
     load: async () => (await import('./commands/bundle/list.ts')).BundleList,
+  },
+  'bundle rollback': {
+    summary: 'go back to the bundle that was active before',
+    load: async () => (await import('./commands/bundle/rollback.ts')).BundleRollback,
+  },
+  'bundle receipt': {
+    summary: 'write a signed receipt to carry out',
+    load: async () => (await import('./commands/bundle/receipt.ts')).BundleReceipt,
+  },
+  'bundle heads build': {
+    summary: 'say what is newest, in answer to receipts',
+    load: async () => (await import('./commands/bundle/heads-build.ts')).BundleHeadsBuild,
+  },
+  'bundle heads sign': {
+    summary: 'add a signature to a heads statement',
+    load: async () => (await import('./commands/bundle/heads-sign.ts')).BundleHeadsSign,
+  },
+  'bundle heads accept': {
+    summary: 'take in an answer to a receipt',
+    load: async () => (await import('./commands/bundle/heads-accept.ts')).BundleHeadsAccept,
+  },
+  'bundle downgrade build': {
+    summary: 'allow going back to an older bundle, once',
+    load: async () => (await import('./commands/bundle/downgrade-build.ts')).BundleDowngradeBuild,
+  },
+  'bundle downgrade sign': {
+    summary: 'add a signature to a downgrade',
+    load: async () => (await import('./commands/bundle/downgrade-sign.ts')).BundleDowngradeSign,
   },
   'ledger status': {
     summary: 'tell size, head and key of a log',

@@ -56,12 +56,13 @@ function signerLines(signers: readonly Signer[], style: Style): string[] {
   });
 }
 
-function freshnessLine({ status, reason, floor, expires }: Freshness, style: Style): string {
+function freshnessLine({ status, reason, asOf, floor, expires }: Freshness, style: Style): string {
   const bounds = [
     ...(floor === undefined ? [] : [`floor ${floor}`]),
     ...(expires === undefined ? [] : [`expires ${expires}`]),
   ];
-  const said = `${FRESHNESS_WORDS[status]}: ${reason}${bounds.length === 0 ? '' : ` (${bounds.join(', ')})`}`;
+  const word = asOf === undefined ? FRESHNESS_WORDS[status] : `as of ${asOf}`;
+  const said = `${word}: ${reason}${bounds.length === 0 ? '' : ` (${bounds.join(', ')})`}`;
   return fact('fresh', said, FACT_COLUMN, style);
 }
 

@@ -6,9 +6,10 @@ import { DaemonCommand } from '../../command.ts';
 import { type ContentDiff, compareContent } from '../../compare-content.ts';
 import { enclaveNames } from '../../configuration-io.ts';
 import { contentCheck } from '../../content-check-io.ts';
+import { readDocumentFile } from '../../document-files-io.ts';
 import { EXIT, type ExitCode } from '../../exit-codes.ts';
 import { openInstallHere } from '../../install-here-io.ts';
-import { confirm } from '../../prompt-io.ts';
+import { agree } from '../../prompt-io.ts';
 import { renderDiff } from '../../render/diff.ts';
 import { renderReport } from '../../render/report.ts';
 import type { Style } from '../../render/style.ts';
@@ -31,6 +32,10 @@ export class BundleApply extends DaemonCommand {
   acceptGap = Option.Boolean('--accept-gap', false, { description: 'accept that many bundles were skipped' });
   requireFresh = Option.Boolean('--require-fresh', false, { description: 'refuse what is not provably fresh' });
 
+  downgrade = Option.String('--downgrade', {
+    description: 'go back to it, as the downgrade statement in `FILE` allows',
+  });
+
   async run(): Promise<ExitCode> {
     const { names, problem } = await enclaveNames(this.dataDirectory, this.context.env);
     if (problem !== undefined) this.note(problem);
@@ -43,19 +48,20 @@ export class BundleApply extends DaemonCommand {
       acceptGap: this.acceptGap,
       requireFresh: this.requireFresh,
       dryRun: this.dryRun,
+      ...(this.downgrade === undefined ? {} : { downgrade: readDocumentFile(this.downgrade) }),
       signal: this.signal,
       progress: this.progress('verifying', { unit: 'bytes' }).update,
       confirm: async (plan) => {
         if (!this.yes) this.note(this.#plan(plan, this.context.output.noteStyle));
-        await confirm(this.context, 'Apply it?', this.yes);
-        return true;
+        return agree(this.context, 'Apply it?', this.yes);
       },
     });
     this.result(outcome, this.#text(outcome));
     if (outcome.status === 'applied' && outcome.plan.statement.kind === 'config') {
       this.note('settings hold from the next start on: daemoneye agent stop, then agent run');
     }
-    return outcome.status === 'refused' ? EXIT.untrusted : EXIT.done;
+    if (outcome.status === 'refused') return EXIT.untrusted;
+    return outcome.status === 'declined' ? EXIT.failed : EXIT.done;
   }
 
   #plan({ diff, content }: ApplyPlan<ContentDiff>, style: Style): string {
