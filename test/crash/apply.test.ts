@@ -1,55 +1,153 @@
 import { spawnSync } from 'node:child_process';
-import { cpSync, readFileSync, readlinkSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import type { Digest } from '../../src/core/digest.ts';
 import { applyBundle } from '../../src/install/apply-io.ts';
+import { rollBack } from '../../src/install/rollback-io.ts';
+import type { ChannelState } from '../../src/install/state.ts';
 import { anyContent, CHANNEL, makeBundle, makeEnclave, open } from '../support/enclave.ts';
 import { SLOW } from '../support/slow.ts';
 import { tempDirectory } from '../support/temp.ts';
 
 const CHILD = join(import.meta.dirname, 'apply-child.ts');
-/** What changes a directory or makes a change durable. Others change only files that nothing refers to yet. */
-const CALLS = ['rename', 'fsync', 'fdatasync', 'symlink', 'mkdir', 'unlink', 'rmdir'];
+/**
+ * What changes a directory, or the bytes or length of a file, or makes a change durable: between two of these the disk
+ * doesn't change, so a kill at each is a kill everywhere. (`write` also wakes up threads; such a kill is one too many.)
+ */
+const CALLS = ['rename', 'fsync', 'fdatasync', 'symlink', 'rmdir', 'pwrite64'];
+const MORE = ['mkdir', 'unlink', 'ftruncate', 'write', 'openat', 'fchmod', 'chmod'];
 const canTrace = spawnSync('strace', ['-e', 'trace=none', 'true']).status === 0;
-/** Under `SLOW=1` every call; otherwise some of them. */
-const STEP = SLOW ? 1 : 5;
+/** Under `SLOW=1` every call, and every kind; otherwise some of them. */
+const STEP = SLOW ? 1 : 9;
 
 if (!canTrace) console.warn('SKIPPED: killing an apply at its system calls needs strace');
 
-describe.skipIf(!canTrace)('an apply that is killed at a system call', () => {
-  it.each(CALLS)('%s leaves the old bundle or the new one, and the next command mends the rest', async (call) => {
-    const data = await makeEnclave();
-    const one = await makeBundle(dirname(data), { files: { 'rule.yaml': 'old' } });
-    const two = await makeBundle(dirname(data), { seq: 2, prev: one.payload, files: { 'rule.yaml': 'new' } });
-    await applyHere(data, one.path);
-    let killed = 0;
-    for (let nth = 1; ; nth += STEP) {
-      const copy = join(tempDirectory(), 'data');
-      cpSync(data, copy, { recursive: true, verbatimSymlinks: true });
-      const inject = `inject=${call}:signal=SIGKILL:when=${nth}`;
-      const args = ['-f', '-qqq', '-o', '/dev/null', '-e', `trace=${call}`, '-e', inject, process.execPath, CHILD];
-      const { status, signal } = spawnSync('strace', [...args, copy, two.path]);
-      if (status === 0) break;
-      expect(signal).toBe('SIGKILL');
-      killed += 1;
-      await expectOldOrNew(copy, two.path);
-    }
-    expect(killed).toBeGreaterThan(0);
-  });
+type Stage = {
+  readonly data: string;
+  /** Arguments of the child. */
+  readonly args: (data: string) => readonly string[];
+  /** Seq of what is active before and after, and what its file holds. */
+  readonly before: { readonly seq: number; readonly text: string };
+  readonly after: { readonly seq: number; readonly text: string };
+  /** Does the same again. @returns what came of it, where it had been done and where not */
+  readonly again: (data: string) => Promise<string>;
+  readonly expected: { readonly before: string; readonly after: string };
+};
+
+const options = { toolVersion: '0.1.0', content: anyContent, confirm: async () => true, reason: 'a test' };
+const OLD = { seq: 1, text: 'old' };
+const NEW = { seq: 2, text: 'new' };
+
+async function twoBundles(): Promise<{ data: string; one: { path: string; payload: Digest }; two: { path: string } }> {
+  const data = await makeEnclave();
+  const one = await makeBundle(dirname(data), { files: { 'rule.yaml': 'old' } });
+  const two = await makeBundle(dirname(data), { seq: 2, prev: one.payload, files: { 'rule.yaml': 'new' } });
+  await applyHere(data, one.path);
+  return { data, one, two };
+}
+
+async function anApply(): Promise<Stage> {
+  const { data, two } = await twoBundles();
+  return {
+    data,
+    args: (copy) => ['apply', copy, two.path],
+    before: OLD,
+    after: NEW,
+    again: (copy) => applyHere(copy, two.path),
+    expected: { before: 'applied', after: 'unchanged' },
+  };
+}
+
+async function aRollback(): Promise<Stage> {
+  const { data, two } = await twoBundles();
+  await applyHere(data, two.path);
+  return {
+    data,
+    args: (copy) => ['rollback', copy, CHANNEL],
+    before: NEW,
+    after: OLD,
+    again: rollBackHere,
+    expected: { before: 'rolled-back', after: 'NOTHING_BEFORE' },
+  };
+}
+
+describe.skipIf(!canTrace)('killed at a system call', () => {
+  it.each([
+    ['an apply', anApply],
+    ['a rollback', aRollback],
+  ])(
+    '%s leaves the old bundle or the new one, and the next command mends the rest',
+    async (_what, stage) => {
+      const staged = await stage();
+      const killed: Record<string, number> = {};
+      for (const call of SLOW ? [...CALLS, ...MORE] : CALLS) {
+        killed[call] = 0;
+        for (let nth = 1; ; nth += STEP) {
+          const copy = join(tempDirectory(), 'data');
+          cpSync(staged.data, copy, { recursive: true, verbatimSymlinks: true });
+          if (!killedAt(call, nth, staged.args(copy))) break;
+          killed[call] += 1;
+          await expectOldOrNew(copy, staged);
+          rmSync(dirname(copy), { recursive: true });
+        }
+      }
+      if (SLOW) console.info(`killed ${_what} at`, killed);
+      // A call that is never made would prove nothing.
+      for (const call of CALLS) expect(killed[call], call).toBeGreaterThan(0);
+    },
+    SLOW ? 900_000 : 120_000,
+  );
 });
 
-async function expectOldOrNew(data: string, successor: string): Promise<void> {
+/** @returns whether it came to the nth such call; otherwise it ended well */
+function killedAt(call: string, nth: number, args: readonly string[]): boolean {
+  const inject = `inject=${call}:signal=SIGKILL:when=${nth}`;
+  const strace = ['-f', '-qqq', '-o', '/dev/null', '-e', `trace=${call}`, '-e', inject];
+  const { status, signal, stderr } = spawnSync('strace', [...strace, process.execPath, CHILD, ...args]);
+  if (status === 0) return false;
+  expect([status, signal], stderr.toString()).toEqual([null, 'SIGKILL']);
+  return true;
+}
+
+async function expectOldOrNew(data: string, { before, after, again, expected }: Stage): Promise<void> {
+  expectWhole(data, [before, after]);
   const install = await open(data);
-  const seq = install.state.channels.get(CHANNEL)?.active.seq;
+  const held = install.state.channels.get(CHANNEL);
   await install[Symbol.asyncDispose]();
+  const now = held?.active.seq === after.seq ? after : before;
+  expect(held?.active.seq).toBe(now.seq);
+  expect(held?.highest.seq).toBe(Math.max(held?.active.seq ?? 0, held?.highest.seq ?? 0));
+  expectWhole(data, [now]);
+  expectLinks(data, held);
+  expect(await again(data)).toBe(now === after ? expected.after : expected.before);
+}
+
+/** Also before anything was mended, whoever reads through `active` finds one of these bundles, whole. */
+function expectWhole(data: string, either: readonly { readonly seq: number; readonly text: string }[]): void {
   const active = join(data, 'bundles', 'rules~test', 'active');
-  expect(readlinkSync(active)).toBe(String(seq));
-  expect(readFileSync(join(active, 'files', 'rule.yaml'), 'utf8')).toBe(seq === 2 ? 'new' : 'old');
-  expect(await applyHere(data, successor)).toBe(seq === 2 ? 'unchanged' : 'applied');
+  const seq = Number(readlinkSync(active));
+  expect(either.map((one) => one.seq)).toContain(seq);
+  const text = readFileSync(join(active, 'files', 'rule.yaml'), 'utf8');
+  expect(text).toBe(either.find((one) => one.seq === seq)?.text);
+}
+
+function expectLinks(data: string, held: ChannelState | undefined): void {
+  const previous = join(data, 'bundles', 'rules~test', 'previous');
+  if (held?.previous === undefined) expect(existsSync(previous)).toBe(false);
+  else expect(readlinkSync(previous)).toBe(String(held.previous.seq));
 }
 
 async function applyHere(data: string, path: string): Promise<string> {
   await using install = await open(data);
-  const options = { toolVersion: '0.1.0', content: anyContent, confirm: async () => true };
   return (await applyBundle(install, path, 'bundle', options)).status;
+}
+
+async function rollBackHere(data: string): Promise<string> {
+  await using install = await open(data);
+  try {
+    return (await rollBack(install, CHANNEL, options)).status;
+  } catch (error) {
+    return (error as { code: string }).code;
+  }
 }

@@ -8,6 +8,7 @@ import { initHost } from '../../src/install/host-io.ts';
 import { openInstall, type WritableInstall } from '../../src/install/install-io.ts';
 import { pinRoot } from '../../src/install/pin-io.ts';
 import type { ContentCheck } from '../../src/install/verify-io.ts';
+import type { Surroundings } from '../../src/ledger/composer.ts';
 import { systemRandom, systemSurroundings } from '../../src/ledger/surroundings-io.ts';
 import type { RootDocument } from '../../src/verify/root-document.ts';
 import { finishRoot, firstDraft, nextDraft, sealDraft, withKey, withRole } from '../../src/verify/root-draft.ts';
@@ -23,13 +24,14 @@ export const CHANNEL = 'rules/test';
 /** Content is for other tests; here every bundle's is fine. */
 export const anyContent: ContentCheck = async () => ({ ok: true, reason: 'not looked at' });
 
-/** Version 1 of a trust root: a holds root, a and b together rules. */
+/** Version 1 of a trust root: a holds root, b heads, a and b together rules. */
 export function rootOne(): Uint8Array {
   let draft = firstDraft(ISSUED_AT, ROOT_EXPIRES, 'enclave-1');
   for (const name of ['a', 'b']) draft = withKey(draft, testKey(name).publicKey, { operator: name });
   const [a, b] = ['a', 'b'].map((name) => testKey(name).publicKey.keyid);
   draft = withRole(draft, 'root', { keyids: [a ?? ''], threshold: 1 });
   draft = withRole(draft, 'rules', { keyids: [a ?? '', b ?? ''], threshold: 2 });
+  draft = withRole(draft, 'heads', { keyids: [b ?? ''], threshold: 1 });
   return finished(draft);
 }
 
@@ -85,8 +87,9 @@ export async function makeBundle(parent: string, options: TestBundle = {}): Prom
   return { path, payload: statement };
 }
 
-export function open(data: string): Promise<WritableInstall> {
-  return openInstall(data, BUILT_AT, systemSurroundings(), { type: 'process', id: 'test' });
+/** @param surroundings of the machine, unless the clock is to be another */
+export function open(data: string, surroundings: Surroundings = systemSurroundings()): Promise<WritableInstall> {
+  return openInstall(data, BUILT_AT, surroundings, { type: 'process', id: 'test' });
 }
 
 /** A data directory with {@link rootOne} pinned. */

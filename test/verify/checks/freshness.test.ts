@@ -1,18 +1,25 @@
 import { describe, expect, it } from 'vitest';
 import type { BundleStatement } from '../../../src/bundle/statement.ts';
+import type { Digest } from '../../../src/core/digest.ts';
+import { encodeCanonicalJson } from '../../../src/core/jcs.ts';
 import type { BundleTrust } from '../../../src/verify/bundle-verification.ts';
+import { HEADS } from '../../../src/verify/heads.ts';
 import {
   day,
   expectRefused,
   expectTrusted,
   judge,
   makeBundle,
+  pinnedRoot,
+  ROLES,
   type RootPlan,
   rootDocument,
   rootFile,
+  signed,
   trustOf,
 } from '../../support/trust.ts';
 
+const MINE: Digest = `sha256:${'11'.repeat(32)}`;
 const LATER = '.001Z';
 const justAfter = (time: string) => time.replace('.000Z', LATER);
 
@@ -101,7 +108,7 @@ describe('the floor', () => {
 });
 
 describe('freshness that has to be proved', () => {
-  it('is refused, for no heads statement can answer yet, and the report says how it stands', () => {
+  it('is refused where no heads statement answers, and the report says how it stands', () => {
     const verification = at({ expires: day(30) }, { requireFresh: true });
     expectRefused(verification, 'freshness', 'NOT_PROVABLY_FRESH');
     expect(verification.report('x').freshness).toMatchObject({
@@ -117,5 +124,80 @@ describe('freshness that has to be proved', () => {
 
   it('is unknown when nothing got that far', () => {
     expect(judge(makeBundle({ signers: ['x'] })).report('x').freshness.status).toBe('unknown');
+  });
+});
+
+describe('a heads statement that answered this enclave', () => {
+  const roles = { ...ROLES, heads: { keys: ['heads-a', 'heads-b'], threshold: 2 } };
+  const bundle = makeBundle({ statement: { seq: 5, prev: MINE }, roots: [rootFile(rootDocument({ roles }))] });
+  type Answer = { seq?: number; payload?: Digest; channel?: string; expires?: string; issuedAt?: string };
+  const heads = (answer: Answer = {}, signers = ['heads-a', 'heads-b']) => {
+    const {
+      seq = 5,
+      payload = bundle.payload,
+      channel = 'rules/linux',
+      issuedAt = day(20),
+      expires = day(40),
+    } = answer;
+    const document = { v: 1, channels: { [channel]: { seq, payload } }, answers: ['a'.repeat(32)], issuedAt, expires };
+    return signed(HEADS.payloadType, encodeCanonicalJson(document), signers);
+  };
+  const judged = (answer?: Parameters<typeof heads>[0], trust: Partial<BundleTrust> = {}, plan: RootPlan = {}) => {
+    const trusted = trustOf({ pinned: pinnedRoot({ roles, ...plan }), heads: heads(answer), ...trust });
+    return judge({ ...bundle, roots: [rootFile(rootDocument({ roles, ...plan }))] }, trusted);
+  };
+
+  it('makes what it names fresh as of its moment, also where that is asked for', () => {
+    const verification = judged({}, { requireFresh: true });
+    expectTrusted(verification);
+    expect(verification.report('x').freshness).toMatchObject({ status: 'fresh', asOf: day(20) });
+  });
+
+  it('makes what came after it no less fresh', () => {
+    const verification = judged({ seq: 3, payload: MINE }, { requireFresh: true });
+    expect(verification.report('x').freshness).toMatchObject({ status: 'fresh', asOf: day(20) });
+  });
+
+  it.each<[string, Answer]>([
+    ['names a newer one', { seq: 6, payload: MINE }],
+    ['says nothing of the channel', { channel: 'rules/windows' }],
+  ])('proves nothing when it %s', (_what, answer) => {
+    expectTrusted(judged(answer));
+    expect(judged(answer).report('x').freshness.status).toBe('not-provable');
+    expectRefused(judged(answer, { requireFresh: true }), 'freshness', 'NOT_PROVABLY_FRESH');
+  });
+
+  it('proves nothing once it has expired at the floor, be it by the bundle itself', () => {
+    expectTrusted(judged({ expires: day(30) }, { requireFresh: true, floor: day(30) }));
+    expectRefused(
+      judged({ expires: day(30) }, { requireFresh: true, floor: day(31) }),
+      'freshness',
+      'NOT_PROVABLY_FRESH',
+    );
+    const early = { issuedAt: day(2), expires: day(9) };
+    expectRefused(judged(early, { requireFresh: true }), 'freshness', 'NOT_PROVABLY_FRESH');
+  });
+
+  it.each<[string, RootPlan]>([
+    [
+      'whose key was revoked since',
+      {
+        revoked: ['heads-b'],
+        roles: { ...roles, heads: { keys: ['heads-a', 'heads-c'], threshold: 2 } },
+        keys: { 'heads-b': {} },
+      },
+    ],
+    ['whose role was taken away', { roles: ROLES, keys: { 'heads-a': {}, 'heads-b': {} } }],
+  ])('proves nothing under a newer root %s', (_what, plan) => {
+    const chain = [rootFile(rootDocument({ roles })), rootFile(rootDocument({ roles, ...plan, version: 2 }))];
+    const trust = trustOf({ pinned: pinnedRoot({ roles }), heads: heads(), requireFresh: true });
+    expectRefused(judge({ ...bundle, roots: chain }, trust), 'freshness', 'NOT_PROVABLY_FRESH');
+  });
+
+  it('shows a fork of what it names, and of what follows it, also on a channel never seen', () => {
+    expectRefused(judged({ payload: MINE }), 'sequence', 'SEQUENCE_FORK');
+    const other: Digest = `sha256:${'33'.repeat(32)}`;
+    expectRefused(judged({ seq: 4, payload: other }), 'sequence', 'SEQUENCE_FORK');
+    expectTrusted(judged({ seq: 4, payload: MINE }));
   });
 });

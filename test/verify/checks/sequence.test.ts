@@ -72,6 +72,20 @@ describe('a bundle in its channel', () => {
   });
 });
 
+describe('a bundle that may come back', () => {
+  const old = makeBundle({ statement: { seq: 3, prev: OTHER } });
+  const back = (payload: Digest) => ({ ...knows(5), readmitted: { payload, why: 'because' } });
+  it('is no replay, and it alone', () => {
+    expectTrusted(judge(old, trustOf({ channelMemory: () => back(old.payload) })));
+    expectRefused(judge(old, trustOf({ channelMemory: () => back(MINE) })), 'sequence', 'SEQUENCE_REPLAY');
+  });
+
+  it('does not open the way for a fork', () => {
+    const fork = makeBundle({ statement: { seq: 5, prev: OTHER } });
+    expectRefused(judge(fork, trustOf({ channelMemory: () => back(old.payload) })), 'sequence', 'SEQUENCE_FORK');
+  });
+});
+
 describe('what a sequence says', () => {
   const statement = (seq: number) => ({ seq, prev: MINE, channel: 'rules/linux' }) as BundleStatement;
   it.each([
