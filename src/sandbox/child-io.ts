@@ -1,7 +1,6 @@
-import { readSync, writeSync } from 'node:fs';
-import { messageOf } from '../core/errors.ts';
-import { SandboxError } from './errors.ts';
-import { encodeFrame, type OpenRequest, type QuestionFrame } from './protocol.ts';
+import { readSync } from 'node:fs';
+import { writeAnswer, writeFailure, writeReady } from './child-lines-io.ts';
+import type { QuestionFrame, SqliteOpenRequest } from './protocol.ts';
 import { SqliteEngine } from './sqlite-engine-io.ts';
 
 /**
@@ -12,7 +11,6 @@ import { SqliteEngine } from './sqlite-engine-io.ts';
  */
 
 const STDIN = 0;
-const STDOUT = 1;
 const CHUNK_BYTES = 64 * 1024;
 
 function* readLines(): Generator<string> {
@@ -31,23 +29,11 @@ function* readLines(): Generator<string> {
   }
 }
 
-function writeLine(text: string): void {
-  const bytes = Buffer.from(`${text}\n`);
-  for (let at = 0; at < bytes.length; ) at += writeSync(STDOUT, bytes, at);
-}
-
-function failureLine(id: number, thrown: unknown): string {
-  const error = thrown instanceof SandboxError ? thrown : new SandboxError('SQL_ERROR', messageOf(thrown));
-  return encodeFrame({ id, code: error.code, message: error.message });
-}
-
-function answerLine(engine: SqliteEngine, question: QuestionFrame): string {
+function answer(engine: SqliteEngine, question: QuestionFrame): void {
   try {
-    const { rows, ...rest } = engine.answer(question);
-    const head = JSON.stringify({ id: question.id, ...rest });
-    return `${head.slice(0, -1)},"rows":${rows}}`;
+    writeAnswer(question.id, engine.answer(question));
   } catch (thrown) {
-    return failureLine(question.id, thrown);
+    writeFailure(question.id, thrown);
   }
 }
 
@@ -57,13 +43,13 @@ function main(): void {
   if (first.done === true) return;
   let engine: SqliteEngine;
   try {
-    engine = new SqliteEngine(JSON.parse(first.value) as OpenRequest);
+    engine = new SqliteEngine(JSON.parse(first.value) as SqliteOpenRequest);
   } catch (thrown) {
-    writeLine(failureLine(0, thrown));
+    writeFailure(0, thrown);
     return;
   }
-  writeLine(encodeFrame({ ready: true }));
-  for (const line of lines) writeLine(answerLine(engine, JSON.parse(line) as QuestionFrame));
+  writeReady();
+  for (const line of lines) answer(engine, JSON.parse(line) as QuestionFrame);
 }
 
 main();

@@ -1,27 +1,14 @@
-import { writeSync } from 'node:fs';
-import { messageOf } from '../core/errors.ts';
+import { writeAnswer, writeFailure, writeReady } from './child-lines-io.ts';
 import { DuckdbEngine, EngineBroken } from './duckdb-engine-io.ts';
-import type { DuckdbOpenRequest } from './duckdb-request.ts';
-import { SandboxError } from './errors.ts';
-import { encodeFrame, type QuestionFrame } from './protocol.ts';
+import type { DuckdbOpenRequest, QuestionFrame } from './protocol.ts';
 
 /**
  * The child that answers questions about a case: started behind a fence by duckdb-sandbox-io.ts, and killed by it.
- * When its input ends, the parent is gone, and it ends at once, whatever it is doing.
+ * When its input ends, the parent is gone, and it ends at once, whatever it is doing: not by `process.exit`, which waits
+ * for the thread that a statement runs in.
  */
 
-const STDOUT = 1;
 const NEWLINE = 0x0a;
-
-function writeLine(text: string): void {
-  const bytes = Buffer.from(`${text}\n`);
-  for (let at = 0; at < bytes.length; ) at += writeSync(STDOUT, bytes, at);
-}
-
-function failureLine(id: number, thrown: unknown): string {
-  const error = thrown instanceof SandboxError ? thrown : new SandboxError('SQL_ERROR', messageOf(thrown));
-  return encodeFrame({ id, code: error.code, message: error.message });
-}
 
 let engine: DuckdbEngine | undefined;
 
@@ -29,24 +16,22 @@ async function open(line: string): Promise<void> {
   try {
     const { database, limits, engineMemoryBytes } = JSON.parse(line) as DuckdbOpenRequest;
     engine = await DuckdbEngine.open(database, limits, engineMemoryBytes);
-    writeLine(encodeFrame({ ready: true }));
+    writeReady();
   } catch (thrown) {
-    writeLine(failureLine(0, thrown));
+    writeFailure(0, thrown);
     process.exit(1);
   }
 }
 
 async function answer(opened: DuckdbEngine, question: QuestionFrame): Promise<void> {
   try {
-    const { rows, ...rest } = await opened.answer(question);
-    const head = JSON.stringify({ id: question.id, ...rest });
-    writeLine(`${head.slice(0, -1)},"rows":${rows}}`);
+    writeAnswer(question.id, await opened.answer(question));
   } catch (thrown) {
     if (thrown instanceof EngineBroken) {
       process.stderr.write(`${thrown.message}\n`);
       process.exit(1);
     }
-    writeLine(failureLine(question.id, thrown));
+    writeFailure(question.id, thrown);
   }
 }
 
@@ -60,4 +45,8 @@ process.stdin.on('data', (chunk: Buffer) => {
   pending = [];
   void (engine === undefined ? open(line) : answer(engine, JSON.parse(line) as QuestionFrame));
 });
-process.stdin.on('end', () => process.exit(0));
+process.stdin.on('end', () => {
+  process.kill(process.pid, 'SIGKILL');
+  // Behind namespaces it is their first process, which no signal of its own kills (pid_namespaces(7)); a fault does.
+  process.abort();
+});

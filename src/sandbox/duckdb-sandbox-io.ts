@@ -1,14 +1,18 @@
 import { findPackageJSON } from 'node:module';
-import { dirname, extname, join } from 'node:path';
-import { Child, cancelled } from './child-process-io.ts';
+import { dirname } from 'node:path';
 import { duckdbLaunch } from './duckdb-launch.ts';
-import type { DuckdbOpenRequest } from './duckdb-request.ts';
 import { SandboxError } from './errors.ts';
 import { type FenceName, fencesFor } from './fence.ts';
 import { fenceTools } from './fence-io.ts';
-import { CHILD_CPU_SECONDS } from './launch.ts';
-import { ANSWER_OVERHEAD_BYTES, type Answer, type OpenRequest, type Question } from './protocol.ts';
-import { type AskOptions, DEFAULT_LIMITS, type Sandbox, type SandboxLimits } from './sandbox-io.ts';
+import {
+  type BeginChild,
+  childMain,
+  DEFAULT_LIMITS,
+  type Sandbox,
+  type SandboxLimits,
+  SandboxParent,
+} from './parent-io.ts';
+import type { DuckdbOpenRequest } from './protocol.ts';
 
 const MIB = 1024 * 1024;
 
@@ -39,12 +43,27 @@ export type DuckdbSandbox = Sandbox & {
 };
 
 /** Starts nothing yet: the first question does. */
-export function createDuckdbSandbox(options: DuckdbSandboxOptions): DuckdbSandbox {
-  const parent = new DuckdbParent(options);
+export function createDuckdbSandbox({ database, limits: changes, fence: only }: DuckdbSandboxOptions): DuckdbSandbox {
+  const limits = { ...DUCKDB_LIMITS, ...changes };
+  const { rows, cells, bytes, engineMemoryBytes } = limits;
+  const open: DuckdbOpenRequest = {
+    engine: 'duckdb',
+    place: 'case',
+    database,
+    limits: { rows, cells, bytes },
+    engineMemoryBytes,
+  };
+  let fence: FenceName = 'none';
+  const parent = new SandboxParent(open, limits, async (begin) => {
+    fence = await beginFenced(begin, database, limits.memoryBytes, only);
+  });
   const close = () => parent.close();
   return {
     ask: (question, ask) => parent.ask(question, ask ?? {}),
-    fence: () => parent.fence(),
+    fence: async () => {
+      await parent.ready();
+      return fence;
+    },
     close,
     [Symbol.asyncDispose]: close,
   };
@@ -53,118 +72,33 @@ export function createDuckdbSandbox(options: DuckdbSandboxOptions): DuckdbSandbo
 /** The fence that held when it was last tried: what doesn't work here is tried once. */
 let provenFence: FenceName | undefined;
 
-/** Busy time after which a child is replaced: its CPU time is limited, and must not run out under a question. */
-const RECYCLE_AFTER_MS = (CHILD_CPU_SECONDS * 1000) / 2;
-
-class DuckdbParent {
-  readonly #options: DuckdbSandboxOptions;
-  readonly #limits: DuckdbLimits;
-  #child: Child | undefined;
-  #fence: FenceName = 'none';
-  #queue: Promise<unknown> = Promise.resolve();
-  #closed = false;
-
-  constructor(options: DuckdbSandboxOptions) {
-    this.#options = options;
-    this.#limits = { ...DUCKDB_LIMITS, ...options.limits };
-  }
-
-  ask(question: Question, options: AskOptions): Promise<Answer> {
-    return this.#inTurn(() => this.#askNow(question, options));
-  }
-
-  fence(): Promise<FenceName> {
-    return this.#inTurn(async () => {
-      await this.#liveChild();
-      return this.#fence;
-    });
-  }
-
-  async close(): Promise<void> {
-    this.#closed = true;
-    await this.#child?.end();
-    await this.#queue;
-  }
-
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.#queue.then(work);
-    this.#queue = turn.catch(() => undefined);
-    return turn;
-  }
-
-  async #askNow(question: Question, { deadlineMs = this.#limits.deadlineMs, signal }: AskOptions): Promise<Answer> {
-    this.#assertOpen();
-    if (signal?.aborted === true) throw cancelled();
-    const child = await this.#liveChild();
+/**
+ * Tries the fences, best first. Nobody's SQL has run yet, so a child that dies here dies of its fence.
+ * @returns the one that held
+ */
+async function beginFenced(
+  begin: BeginChild,
+  database: string,
+  memoryBytes: number,
+  only: FenceName | undefined,
+): Promise<FenceName> {
+  const { execPath, platform } = process;
+  const tools = fenceTools();
+  const chosen = only ?? provenFence;
+  const fences = chosen === undefined ? fencesFor(platform, tools) : [chosen];
+  const [main, packages] = [childMain('duckdb-child-io'), duckdbPackages()];
+  let refusal = new SandboxError('CHILD_DIED', 'there is no way to start the sandbox here');
+  for (const fence of fences) {
     try {
-      return await child.ask(question, deadlineMs, signal);
+      await begin(duckdbLaunch({ execPath, platform, main, packages, database, memoryBytes, fence, tools }));
+      if (only === undefined) provenFence = fence;
+      return fence;
     } catch (error) {
-      // A child that ran out of memory may be left with little; it is replaced.
-      if (error instanceof SandboxError && error.code === 'MEMORY') await child.end();
-      throw error;
+      if (!(error instanceof SandboxError) || error.code !== 'CHILD_DIED') throw error;
+      refusal = error;
     }
   }
-
-  async #liveChild(): Promise<Child> {
-    this.#assertOpen();
-    if (this.#child !== undefined && this.#child.busyMs > RECYCLE_AFTER_MS) await this.#child.end();
-    if (this.#child?.alive !== true) await this.#start();
-    this.#assertOpen();
-    if (this.#child === undefined) throw new SandboxError('CHILD_DIED', 'the sandbox did not start');
-    return this.#child;
-  }
-
-  /** Tries the fences, best first. Nobody's SQL has run yet, so a child that dies here dies of its fence. */
-  async #start(): Promise<void> {
-    const tools = fenceTools();
-    const { fence = provenFence } = this.#options;
-    const fences = fence === undefined ? fencesFor(process.platform, tools) : [fence];
-    for (const [i, name] of fences.entries()) {
-      this.#child = new Child(
-        duckdbLaunch({
-          execPath: process.execPath,
-          platform: process.platform,
-          main: childMain(),
-          packages: duckdbPackages(),
-          database: this.#options.database,
-          memoryBytes: this.#limits.memoryBytes,
-          fence: name,
-          tools,
-        }),
-        this.#limits.bytes + ANSWER_OVERHEAD_BYTES,
-      );
-      try {
-        await this.#child.start(this.#request(), this.#limits.startMs);
-        this.#fence = name;
-        if (this.#options.fence === undefined) provenFence = name;
-        return;
-      } catch (error) {
-        const ofFence = error instanceof SandboxError && error.code === 'CHILD_DIED';
-        if (!ofFence || this.#closed || i === fences.length - 1) throw error;
-      }
-    }
-  }
-
-  #request(): OpenRequest {
-    const { rows, cells, bytes, engineMemoryBytes } = this.#limits;
-    const request: DuckdbOpenRequest = {
-      engine: 'duckdb',
-      place: 'case',
-      database: this.#options.database,
-      limits: { rows, cells, bytes },
-      engineMemoryBytes,
-    };
-    return request as unknown as OpenRequest;
-  }
-
-  #assertOpen(): void {
-    if (this.#closed) throw new SandboxError('CLOSED', 'the sandbox is closed');
-  }
-}
-
-/** The child's main file beside this one: TypeScript when this runs from source, JavaScript when compiled. */
-function childMain(): string {
-  return join(import.meta.dirname, `duckdb-child-io${extname(import.meta.filename)}`);
+  throw refusal;
 }
 
 function duckdbPackages(): string {

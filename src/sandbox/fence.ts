@@ -96,7 +96,9 @@ function namespaces(tools: FenceTools, fenced: Fenced): readonly string[] {
     `exec chroot /sys ${[setpriv, ...drop].map(quote).join(' ')} "$@"`,
   ].join('\n');
   const apart = ['--mount', '--net', '--pid', '--ipc', '--uts', '--fork', '--kill-child=KILL'];
-  return [unshare, ...asPerson, ...apart, '--', '/bin/sh', '-c', script, 'fence', ...fenced.command];
+  // Whoever started it may be killed, too: then so is `unshare`, and with it everything behind it.
+  const dying = [setpriv, '--pdeathsig', 'KILL', '--'];
+  return [...dying, unshare, ...asPerson, ...apart, '--', '/bin/sh', '-c', script, 'fence', ...fenced.command];
 }
 
 function bind(path: string, make: string): string {

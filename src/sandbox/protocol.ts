@@ -6,7 +6,7 @@ import { SandboxError, type SandboxErrorCode } from './errors.ts';
  * then one question and one answer at a time. One protocol for every engine.
  */
 
-export type EngineName = 'sqlite';
+export type EngineName = 'sqlite' | 'duckdb';
 
 /** A value of a row. 64-bit integers beyond ±(2^53 − 1) are decimal text. */
 export type Cell = null | number | string;
@@ -18,14 +18,27 @@ export type GivenTables = { readonly [table: string]: readonly GivenRow[] };
 /** What bounds one answer. */
 export type AnswerLimits = { readonly rows: number; readonly cells: number; readonly bytes: number };
 
-export type OpenRequest = {
-  readonly engine: EngineName;
+type Opening<Engine extends EngineName> = {
+  readonly engine: Engine;
   /** Which tables of the contract there are. */
   readonly place: Place;
-  /** Absolute path of a database to read; without it each question brings its own rows. */
-  readonly database?: string;
   readonly limits: AnswerLimits;
 };
+
+export type SqliteOpenRequest = Opening<'sqlite'> & {
+  /** Absolute path of a database to read; without it each question brings its own rows. */
+  readonly database?: string;
+};
+
+export type DuckdbOpenRequest = Opening<'duckdb'> & {
+  /** Absolute path of the database of a case. */
+  readonly database: string;
+  /** DuckDB's own memory_limit; the operating system's limit on the child is above it. */
+  readonly engineMemoryBytes: number;
+};
+
+/** What a child is told first. */
+export type OpenRequest = SqliteOpenRequest | DuckdbOpenRequest;
 
 export type Question = {
   /** One SELECT. */

@@ -1,4 +1,5 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { messageOf } from '../core/errors.ts';
 import {
   columnsIn,
   createTableSql,
@@ -19,8 +20,8 @@ import {
   type GivenTables,
   type GivenValue,
   MAX_SQL_LENGTH,
-  type OpenRequest,
   type Question,
+  type SqliteOpenRequest,
 } from './protocol.ts';
 import { Compiler, readRootPages } from './sqlite-compiler-io.ts';
 
@@ -58,7 +59,7 @@ export class SqliteEngine {
   readonly #compiler: Compiler | undefined;
 
   /** @throws SandboxError DATABASE */
-  constructor({ place, limits, database }: OpenRequest) {
+  constructor({ place, limits, database }: SqliteOpenRequest) {
     this.#place = place;
     this.#limits = limits;
     this.#relations = new Map([...relationsIn(place)].map(([name, columns]) => [name, new Set(columns)]));
@@ -188,8 +189,4 @@ function translated(cause: unknown): SandboxError {
   if (code === SQLITE_TOOBIG)
     return new SandboxError('MEMORY', `a value grew over ${MAX_VALUE_BYTES} bytes`, { cause });
   return new SandboxError('SQL_ERROR', messageOf(cause), { cause });
-}
-
-function messageOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
 }

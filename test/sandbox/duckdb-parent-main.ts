@@ -1,9 +1,10 @@
 import { createDuckdbSandbox } from '../../src/sandbox/duckdb-sandbox-io.ts';
+import type { FenceName } from '../../src/sandbox/fence.ts';
 
 /** Asks a question without end, and is killed meanwhile by the test that started it. */
 
-const database = process.argv[2] ?? '';
-const sandbox = createDuckdbSandbox({ database, limits: { deadlineMs: 600_000 } });
+const [, , database = '', fence = 'none'] = process.argv;
+const sandbox = createDuckdbSandbox({ database, fence: fence as FenceName, limits: { deadlineMs: 600_000 } });
 await sandbox.fence();
 process.stdout.write('asking\n');
 await sandbox.ask({ sql: 'SELECT count(*) FROM range(100000000) a, range(1000000) b WHERE a.range + b.range < 0' });
