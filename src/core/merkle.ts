@@ -10,9 +10,12 @@ export const HASH_BYTES = 32;
 const LEAF_PREFIX = 0x00;
 const NODE_PREFIX = 0x01;
 
+/** Where a leaf gets its prefix: one room for all, since millions of leaves are hashed one after the other. */
+const room = new Uint8Array(65_536);
+
 /** `H(0x00 ‖ data)`. */
 export function leafHash(hash: HashFunction, data: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(1 + data.length);
+  const bytes = data.length < room.length ? room.subarray(0, 1 + data.length) : new Uint8Array(1 + data.length);
   bytes[0] = LEAF_PREFIX;
   bytes.set(data, 1);
   return hash(bytes);

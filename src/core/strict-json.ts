@@ -12,8 +12,7 @@ export type StrictJsonLimits = {
   readonly maxDepth?: number;
 };
 
-const DEFAULT_MAX_BYTES = 16 * 1024 * 1024;
-const DEFAULT_MAX_DEPTH = 64;
+export const DEFAULT_LIMITS = { maxBytes: 16 * 1024 * 1024, maxDepth: 64 } as const;
 const BOM = 0xfe_ff;
 
 /**
@@ -27,11 +26,11 @@ const BOM = 0xfe_ff;
  *   JSON_LONE_SURROGATE, JSON_NUMBER or JSON_DEPTH
  */
 export function parseStrictJson(bytes: Uint8Array, limits: StrictJsonLimits = {}): Json {
-  const maxBytes = limits.maxBytes ?? DEFAULT_MAX_BYTES;
+  const maxBytes = limits.maxBytes ?? DEFAULT_LIMITS.maxBytes;
   if (bytes.length > maxBytes) throw new CoreError('JSON_TOO_LARGE', `JSON of over ${maxBytes} bytes`);
   const text = decodeUtf8(bytes);
   if (text.charCodeAt(0) === BOM) throw new CoreError('JSON_BOM', 'JSON starts with a byte order mark');
-  return new StrictJsonParser(text, limits.maxDepth ?? DEFAULT_MAX_DEPTH).document();
+  return new StrictJsonParser(text, limits.maxDepth ?? DEFAULT_LIMITS.maxDepth).document();
 }
 
 /** As {@link parseStrictJson}, and the document must be an object. @throws CoreError as there, or JSON_SYNTAX */

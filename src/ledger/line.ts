@@ -1,5 +1,5 @@
-import { encodeBase64, parseBase64 } from '../core/bytes.ts';
-import { type Digest, parseDigest } from '../core/digest.ts';
+import { encodeBase64 } from '../core/bytes.ts';
+import type { Digest } from '../core/digest.ts';
 import { messageOf } from '../core/errors.ts';
 import { encodeCanonicalJson, parseCanonicalJson } from '../core/jcs.ts';
 import { type KeyId, type PrivateKey, signWithKey } from '../core/keys.ts';
@@ -40,6 +40,9 @@ const MAX_ACTOR_ID = 256;
 const BOOT = /^[A-Za-z0-9._-]{1,64}$/;
 const TYPE = /^[a-z][a-z-]*(?:\.[a-z][a-z-]*)+$/;
 const MAX_TYPE = 64;
+/** Canonical base64 of 16 bytes: the last digit before the padding has its low four bits zero (RFC 4648 section 3.5). */
+const NONCE = /^[A-Za-z0-9+/]{21}[AQgw]==$/;
+const DIGEST = /^(?:sha256|blake3):[0-9a-f]{64}$/;
 const KEYID = /^[0-9a-f]{64}$/;
 /** 64 bytes in base64. */
 const SIGNATURE = /^[A-Za-z0-9+/]{86}==$/;
@@ -113,8 +116,8 @@ function assertLine(value: Json | Line): Line {
   if (!isText(line.type, TYPE) || line.type.length > MAX_TYPE) throw malformed('type is not of the form noun.verb');
   if (!isText(line.boot, BOOT)) throw malformed('boot is not a boot id');
   if (!isActor(line.actor)) throw malformed('actor is not {id, type}');
-  if (!isNonce(line.n)) throw malformed(`n is not base64 of ${NONCE_BYTES} bytes`);
-  if (!isDigest(line.prev)) throw malformed('prev is not a digest');
+  if (!isText(line.n, NONCE)) throw malformed(`n is not base64 of ${NONCE_BYTES} bytes`);
+  if (!isText(line.prev, DIGEST)) throw malformed('prev is not a digest');
   if (!isJsonObject(line.data as Json)) throw malformed('data is not an object');
   if (fields === SIGNED && !(isText(line.kid, KEYID) && isText(line.sig, SIGNATURE))) {
     throw malformed('kid and sig are not a key id and an Ed25519 signature');
@@ -135,22 +138,6 @@ function isActor(value: unknown): boolean {
   const { id, type } = value as { id?: unknown; type?: unknown };
   const known = Object.keys(value as object).length === 2 && ACTOR_TYPES.includes(type);
   return known && typeof id === 'string' && id.length >= 1 && id.length <= MAX_ACTOR_ID;
-}
-
-function isNonce(value: unknown): boolean {
-  try {
-    return typeof value === 'string' && parseBase64(value).length === NONCE_BYTES;
-  } catch {
-    return false;
-  }
-}
-
-function isDigest(value: unknown): boolean {
-  try {
-    return typeof value === 'string' && parseDigest(value) !== undefined;
-  } catch {
-    return false;
-  }
 }
 
 /** Guards what JSON.stringify-like encoders let through and no parser takes back: deep nesting, holes in arrays. */

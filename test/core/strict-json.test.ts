@@ -131,6 +131,66 @@ describe('canonical JSON (RFC 8785)', () => {
   });
 
   it.each([
+    ['a fraction', '1.5', 'JSON_NUMBER'],
+    ['a large number', '1e+21', 'JSON_NUMBER'],
+    ['a number over 2^53', '9007199254740992', 'JSON_NUMBER'],
+    ['a lone surrogate', '{"a":"\\ud800"}', 'JSON_LONE_SURROGATE'],
+    ['__proto__', '{"__proto__":{"a":1}}', 'JSON_FORBIDDEN_KEY'],
+    ['65 levels', '['.repeat(65) + ']'.repeat(65), 'JSON_DEPTH'],
+    ['3,000 levels', '['.repeat(3000) + ']'.repeat(3000), 'JSON_DEPTH'],
+    ['keys as they were written', '{"b":1,"a":2}', 'JSON_NOT_CANONICAL'],
+    ['keys in the order of numbers', '{"9":1,"10":2}', 'JSON_NOT_CANONICAL'],
+    ['the same keys deeper down', '[{"a":{"9":1,"10":2}}]', 'JSON_NOT_CANONICAL'],
+  ])('refuses %s, which JSON.parse and JSON.stringify hand through', (_what, text, code) => {
+    expect(JSON.stringify(JSON.parse(text))).toBe(text);
+    expectCode(() => parseCanonicalJson(utf8(text)), code);
+  });
+
+  it('refuses 30,000 levels, which JSON.stringify does not survive, and a million', () => {
+    for (const levels of [30_000, 1_000_000])
+      expectCode(() => parseCanonicalJson(utf8('['.repeat(levels) + ']'.repeat(levels))), 'JSON_DEPTH');
+  });
+
+  it('gives objects no prototype, at any depth', () => {
+    const [object] = parseCanonicalJson(utf8('[{"a":{}}]')) as [{ a: { toString?: unknown }; toString?: unknown }];
+    expect([object.toString, object.a.toString]).toEqual([undefined, undefined]);
+    const keyed = parseCanonicalJson(utf8('{"10":1,"9":{"constructor":2}}')) as { 9: { constructor: unknown } };
+    expect(keyed[9].constructor).toBe(2);
+  });
+
+  it('takes and refuses what the strict parser and the encoder by themselves do, with the same code', () => {
+    const outcome = (read: () => Json) => {
+      try {
+        return encodeCanonicalJson(read());
+      } catch (error) {
+        return (error as { code?: string }).code ?? error;
+      }
+    };
+    const byTheBook = (bytes: Uint8Array) => () => {
+      const value = parseStrictJson(bytes);
+      if (Buffer.compare(encodeCanonicalJson(value), bytes) !== 0) throw { code: 'JSON_NOT_CANONICAL' };
+      return value;
+    };
+    const piece = fc.constantFrom(
+      ...'{}[]",:\\u019-.e '.split(''),
+      '\\ud83d',
+      '__proto__',
+      '"a":',
+      '{"9":0,"10":0}',
+      '-0',
+    );
+    fc.assert(
+      fc.property(strictJson, fc.nat(), fc.integer({ min: 0, max: 3 }), piece, (value, place, cut, added) => {
+        const text = canonicalJson(value);
+        const at = place % (text.length + 1);
+        const bytes = utf8(text.slice(0, at) + added + text.slice(at + cut));
+        expect(outcome(() => parseCanonicalJson(bytes))).toEqual(outcome(byTheBook(bytes)));
+      }),
+      { numRuns: runs(2000, 200_000) },
+    );
+  });
+
+  it.each([
     ['a fraction', 0.5],
     ['NaN', Number.NaN],
     ['a number over 2^53', 2 ** 53],
