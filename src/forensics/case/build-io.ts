@@ -12,7 +12,6 @@ import {
   LEAVES_SQL,
   LOG_OF_PLACE,
   type LogSource,
-  STAGING_TABLES,
   stageLogSql,
   UNIQUE_SQL,
 } from './stage-sql.ts';
@@ -47,7 +46,6 @@ export async function buildDatabase(path: string, logs: readonly LogSource[], si
         signal?.throwIfAborted();
         await connection.run(sql);
       }
-      for (const table of STAGING_TABLES) await connection.run(`DROP TABLE IF EXISTS ${table}`);
       await connection.run('CHECKPOINT');
     });
     // DuckDB has synced its file when it closes it.
@@ -62,6 +60,9 @@ export async function buildDatabase(path: string, logs: readonly LogSource[], si
   }
 }
 
+/** Flat memory whatever a package holds: what doesn't fit lies beside the database for a while, in the case's own directory. */
+const MEMORY_LIMIT = '1GiB';
+
 /** A connection that can read the given lines and write its own database, and reach nothing else. */
 async function withConnection(
   path: string,
@@ -71,6 +72,7 @@ async function withConnection(
   // Loaded here: it takes longer than most commands.
   const { DuckDBInstance } = await import('@duckdb/node-api');
   const instance = await DuckDBInstance.create(path, {
+    memory_limit: MEMORY_LIMIT,
     temp_directory: dirname(path),
     autoload_known_extensions: 'false',
     autoinstall_known_extensions: 'false',

@@ -16,7 +16,7 @@ export function connectionsSql(): readonly string[] {
   const addresses =
     "concat_ws(' ', s.host, d.network_namespace, d.network_transport, d.source_ip, d.source_port, d.destination_ip, d.destination_port)";
   return [
-    `CREATE TABLE sockets AS SELECT *, CASE WHEN cookie IS NOT NULL THEN 0 ELSE
+    `CREATE TEMP TABLE sockets AS SELECT *, CASE WHEN cookie IS NOT NULL THEN 0 ELSE
         sum(opens::INTEGER) OVER (PARTITION BY tuple ORDER BY place) END AS turn FROM (
       SELECT *, type <> 'network.close' AND NOT coalesce(lag(type) OVER earlier <> 'network.close' AND
         lag(socket_inode) OVER earlier = socket_inode, false) AS opens FROM (

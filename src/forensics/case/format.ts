@@ -1,4 +1,4 @@
-/** Every name in the directory of a case (docs/formats.md, "State on disk"). */
+/** Every name in the directory of a case (docs/formats.md, "Cases"). */
 
 export const CASES_DIRECTORY = 'cases';
 export const CASE_FILE = 'case.json';

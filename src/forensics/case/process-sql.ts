@@ -36,9 +36,9 @@ export function processesSql(): readonly string[] {
   const joined = [...Object.keys(FRAME), ...columns].map((name) => `p.${name}`);
   return [
     // What a process was called at each moment it was told of: what its children saw above them.
-    `CREATE TABLE programs AS SELECT d.entity AS entity, s.place, d.process_name, d.process_executable, d.argv_mask
+    `CREATE TEMP TABLE programs AS SELECT d.entity AS entity, s.place, d.process_name, d.process_executable, d.argv_mask
       FROM ${linesOf(TOLD)} WHERE d.entity IS NOT NULL AND d.process_pid IS NOT NULL`,
-    `CREATE TABLE seen AS
+    `CREATE TEMP TABLE seen AS
       WITH execs AS (SELECT d.entity AS entity, max(s.place) AS place FROM ${linesOf(['process.exec'])} GROUP BY 1)
       SELECT d.entity AS entity, min(s.place) AS first, ${[...frame, ...newest].join(', ')}
       FROM ${linesOf(TOLD)} LEFT JOIN execs ON execs.entity = d.entity

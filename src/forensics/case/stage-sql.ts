@@ -3,7 +3,8 @@ import { dataStructure, quoteText } from './columns-sql.ts';
 
 /**
  * The SQL that reads verified lines into the table `staged`: one row a line with its frame, the line itself, where it
- * came from, and `place`, which orders the lines of all logs with each log's own order kept. Pure.
+ * came from, and `place`, which orders the lines of all logs with each log's own order kept. What is made on the way is
+ * temporary: it is never compressed nor kept, and leaves no holes in the file. Pure.
  */
 
 /** One log of one package. */
@@ -22,15 +23,12 @@ export type LogSource = {
   readonly createdAt: number;
 };
 
-/** Dropped when all is loaded. */
-export const STAGING_TABLES = ['staged', 'heads', 'withheld', 'leaves', 'seen', 'programs', 'sockets'] as const;
-
 export function createStagingSql(): readonly string[] {
   return [
-    `CREATE TABLE staged (place BIGINT, package VARCHAR, host VARCHAR, origin VARCHAR, seq BIGINT, ts BIGINT, mono BIGINT,
+    `CREATE TEMP TABLE staged (place BIGINT, package VARCHAR, host VARCHAR, origin VARCHAR, seq BIGINT, ts BIGINT, mono BIGINT,
       boot VARCHAR, type VARCHAR, actor_type VARCHAR, actor_id VARCHAR, prev VARCHAR, signed BOOLEAN, text VARCHAR, d ${structType(dataStructure())})`,
-    'CREATE TABLE heads (place BIGINT, leaf VARCHAR)',
-    `CREATE TABLE withheld (package VARCHAR, host VARCHAR, origin VARCHAR, ts BIGINT,
+    'CREATE TEMP TABLE heads (place BIGINT, leaf VARCHAR)',
+    `CREATE TEMP TABLE withheld (package VARCHAR, host VARCHAR, origin VARCHAR, ts BIGINT,
       from_sequence BIGINT, to_sequence BIGINT)`,
   ];
 }
@@ -90,7 +88,7 @@ export function stageLogSql(log: LogSource, number: number): readonly string[] {
  * A line's leaf hash is the `prev` of the line after it; of the last line of a run, what the range proof says. All of
  * that was checked when the package was verified.
  */
-export const LEAVES_SQL = `CREATE TABLE leaves AS
+export const LEAVES_SQL = `CREATE TEMP TABLE leaves AS
   SELECT s.place, s.origin, s.seq, s.package, coalesce(heads.leaf, after.prev) AS leaf
   FROM staged s LEFT JOIN heads ON heads.place = s.place LEFT JOIN staged after ON after.place = s.place + 1`;
 
