@@ -344,8 +344,9 @@ describe('adding a package', () => {
     await createCase(folder, 'clean', NOW);
     const outcome = await addPackage(folder, 'clean', changed, add);
     expect(outcome.status).toBe('refused');
-    const reasons = outcome.report.checks.filter(({ status }) => status === 'fail').map(({ reason }) => reason);
-    expect(reasons.join()).toMatch(/procmond of host host-a, line \d+ \(seq 8\)/);
+    const failures = outcome.report.checks.filter(({ status }) => status === 'fail');
+    expect(failures).toMatchObject([{ name: 'bag', code: 'BAG_CHANGED' }]);
+    expect(failures[0]?.reason).toMatch(/procmond of host host-a, line \d+ \(seq 8\)/);
     expect(readdirSync(join(folder, 'cases/clean/packages'))).toEqual([]);
     expect(openCase(folder, 'clean').document.packages).toEqual([]);
   });
@@ -355,7 +356,14 @@ describe('adding a package', () => {
     const log = await makeLog(folder, { events: INCIDENT });
     const packed = await makePackage(folder, [log], { withoutEnrolment: true });
     await createCase(folder, 'clean', NOW);
-    expect((await addPackage(folder, 'clean', packed.file, add)).status).toBe('refused');
+    const { status, report } = await addPackage(folder, 'clean', packed.file, add);
+    expect(status).toBe('refused');
+    // Sealed by the host's own key, too: nobody on this side ever heard of it.
+    expect(report.checks.find((check) => check.status === 'fail')).toMatchObject({
+      name: 'signatures',
+      code: 'KEY_ONLY_INSIDE',
+    });
+    expect(readdirSync(join(folder, 'cases/clean/packages'))).toEqual([]);
   });
 
   it('never opens a database that came along', async () => {
@@ -436,9 +444,13 @@ describe('a case', () => {
     try {
       chmodSync(path, 0o444);
       await expectCodeAsync(queryCase(held, 'SELECT 1'), 'DATABASE');
+      // Adding takes no notice: the new database takes the place of the old, which stays with who holds it.
+      expect((await addPackage(folder, 'held', file, add)).status).toBe('added');
+      expect((await queryCase(held, 'SELECT count(*) FROM lines')).rows).toEqual([[13]]);
     } finally {
       instance.closeSync();
     }
+    expect((await queryCase(held, 'SELECT count(*) FROM lines')).rows).toEqual([[13]]);
   });
 
   it('keeps its database to be read only, and its directory to its owner', () => {

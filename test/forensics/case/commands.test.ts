@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { expectError, inside } from '../../support/cli.ts';
+import { expectError, inside, jsonOf, ROOT } from '../../support/cli.ts';
 import { ROLES, rootDocument, rootFile } from '../../support/trust.ts';
 import { ALERTS, INCIDENT, makeLog, makePackage } from './sample.ts';
 
@@ -20,6 +20,20 @@ beforeAll(async () => {
 
 afterAll(() => rmSync(data, { recursive: true, force: true }));
 
+type Schema = {
+  readonly $schema?: string;
+  readonly $id?: string;
+  readonly title?: string;
+  readonly description?: string;
+  readonly $defs?: object;
+  readonly properties?: { readonly [name: string]: Schema };
+  readonly items?: Schema;
+};
+
+function schemaOf(name: string): Schema {
+  return JSON.parse(readFileSync(join(ROOT, 'schemas', `${name}.schema.json`), 'utf8')) as Schema;
+}
+
 describe('case', () => {
   it('is made, filled, listed, asked and drawn', async () => {
     expect((await run('case', 'create', 'demo')).code).toBe(0);
@@ -34,8 +48,6 @@ describe('case', () => {
     const asked = await run('case', 'query', 'demo', sql);
     expect(asked.stdout).toBe('process_name  destination_port  user_id\ncurl          8080              –\n');
     expect(asked.stderr).toMatch(/^1 row, masked, /);
-    const json = JSON.parse((await run('case', 'query', 'demo', sql, '--json')).stdout) as { rows: unknown };
-    expect(json.rows).toEqual([['curl', 8080, null]]);
 
     const drawn = await run('case', 'lineage', 'demo', 'trace-1');
     expect(drawn.stdout).toMatch(
@@ -45,6 +57,51 @@ describe('case', () => {
     // The question behind the tree is one that anybody may ask.
     const canned = await run('case', 'lineage', 'demo', "it's", '--sql');
     expect((await run('case', 'query', 'demo', canned.stdout)).code).toBe(0);
+  });
+
+  it('prints JSON as its schemas say', async () => {
+    const made = jsonOf<{ packages: unknown[] }>(await run('case', 'create', 'json', '--json'), 'case-create');
+    expect(made.packages).toEqual([]);
+    const add = async (path: string) =>
+      jsonOf<{ status: string; case?: { document: unknown } }>(
+        await run('case', 'add', 'json', path, '--trust', root, '--json'),
+        'case-add',
+      );
+    const added = await add(file);
+    expect([added.status, (await add(file)).status]).toEqual(['added', 'unchanged']);
+    const changed = join(data, 'changed-json.tar');
+    writeFileSync(changed, readFileSync(file).fill('X', 5000, 5001));
+    expect((await add(changed)).status).toBe('refused');
+    const { cases } = jsonOf<{ cases: unknown[] }>(await run('case', 'list', '--json'), 'case-list');
+    expect(cases).toContainEqual(added.case?.document);
+
+    const sql = 'SELECT process_name, destination_port, user_id FROM connections';
+    const asked = jsonOf<{ rows: unknown }>(await run('case', 'query', 'json', sql, '--json'), 'case-query');
+    expect(asked.rows).toEqual([['curl', 8080, null]]);
+    const drawn = jsonOf<{ processes?: { name?: string }[]; sql: string }>(
+      await run('case', 'lineage', 'json', '102', '--json'),
+      'case-lineage',
+    );
+    expect(drawn.processes?.map(({ name }) => name)).toContain('curl');
+    const canned = jsonOf(await run('case', 'lineage', 'json', '102', '--sql', '--json'), 'case-lineage');
+    expect(canned).toEqual({ sql: drawn.sql });
+  });
+
+  it('has schemas that repeat the documents of others word for word', () => {
+    const without = ({ $schema: _, $id: __, title: ___, $defs: ____, ...rest }: Schema) => rest;
+    const ownWords = ({ description: _, ...rest }: Schema) => rest;
+    const [document, report, packed] = ['case', 'cli/report', 'package'].map(schemaOf);
+    const { properties: adding } = schemaOf('cli/case-add');
+    expect(ownWords(adding?.['report'] ?? {})).toEqual(without(report ?? {}));
+    expect(ownWords(adding?.['case']?.properties?.['document'] ?? {})).toEqual(without(document ?? {}));
+    expect(ownWords(adding?.['package'] ?? {})).toEqual(document?.properties?.['packages']?.items);
+    expect(schemaOf('cli/case-list').properties?.['cases']?.items).toEqual(without(document ?? {}));
+    expect(schemaOf('cli/case-create').properties).toMatchObject(document?.properties ?? {});
+    const exporting = schemaOf('cli/evidence-export');
+    expect(ownWords(exporting.properties?.['package'] ?? {})).toEqual(without(packed ?? {}));
+    expect(exporting.$defs).toEqual(packed?.$defs);
+    for (const verb of ['request', 'host', 'operator', 'sign', 'accept'])
+      expect(schemaOf('enrolment').$defs).toMatchObject(schemaOf(`cli/trust-enrol-${verb}`).$defs ?? {});
   });
 
   it('refuses to read a file, and answers the next question', async () => {

@@ -22,6 +22,7 @@ import {
   type Files,
   filesOf,
   get,
+  judgeFiles,
   remanifest,
   replaced,
   reseal,
@@ -70,14 +71,24 @@ const SEAL = 'signatures/seal.dsse.json';
 /** Somebody who may seal packages, and lies. */
 const clerk = (changed: Files): Files => reseal(changed, ['clerk-a']);
 
+/** Without the way over a file: what can be wrong with that way has tests of its own, and uses `shipped`. */
 async function judged(changed: Files, trust: EvidenceTrust = trustOf(), name?: string): Promise<Report> {
-  return judge(await writeTarOf(changed, join(tempDirectory(), 'x.tar'), name), trust);
+  return judgeFiles(changed, trust, name);
+}
+
+async function shipped(changed: Files): Promise<Report> {
+  return judge(await writeTarOf(changed, join(tempDirectory(), 'x.tar')));
 }
 
 const without2 = <T>(list: T[], at: number): T[] => list.filter((_, i) => i !== at);
 
-it('the forge itself breaks nothing', async () => {
-  expectTrusted(await judged(files));
+it('the forge itself breaks nothing, and judges as the program does', async () => {
+  expectTrusted(await shipped(files));
+  const changed = clerk(editText(files, LINES, (text) => text.replace('boot-1', 'boot-2')));
+  for (const one of [files, changed, without(files, SEAL)]) {
+    const withoutContainer = ({ checks }: Report) => checks.filter(({ name }) => name !== 'container');
+    expect(withoutContainer(await judged(one))).toEqual(withoutContainer(await shipped(one)));
+  }
   expectTrusted(await judged(reseal(files, ['host-1 log'])));
   expectTrusted(await judged(clerk(files)));
 });
@@ -87,16 +98,20 @@ describe('a container', () => {
     concatBytes(encodeTarHeader(name, body.length), utf8(body), new Uint8Array(tarPadding(body.length)));
 
   it.each<[string, () => Promise<Report>, string]>([
-    ['with a file of an unknown name', () => judged(replaced(files, 'data/run-me.sh', 'x')), 'UNKNOWN_NAME'],
-    ['with a verdict of its own', () => judged(replaced(files, 'verdict.json', '{}')), 'UNKNOWN_NAME'],
-    ['with a file that a log does not have', () => judged(replaced(files, `${LOG}/notes.txt`, 'x')), 'UNKNOWN_NAME'],
-    ['that would have us fetch', () => judged(replaced(files, 'fetch.txt', 'http://x 1 data/x')), 'BAG_FETCH'],
+    ['with a file of an unknown name', () => shipped(replaced(files, 'data/run-me.sh', 'x')), 'UNKNOWN_NAME'],
+    ['with a verdict of its own', () => shipped(replaced(files, 'verdict.json', '{}')), 'UNKNOWN_NAME'],
+    ['with a file that a log does not have', () => shipped(replaced(files, `${LOG}/notes.txt`, 'x')), 'UNKNOWN_NAME'],
+    ['that would have us fetch', () => shipped(replaced(files, 'fetch.txt', 'http://x 1 data/x')), 'BAG_FETCH'],
     [
       'with twins under case',
-      () => judged(new Map([...files, ['data/logs/HOST-1/agent/checkpoint', utf8('x')]])),
+      () => shipped(new Map([...files, ['data/logs/HOST-1/agent/checkpoint', utf8('x')]])),
       'PATH_TWIN',
     ],
-    ['with a gigantic document', () => judged(replaced(files, PACKAGE, ' '.repeat(1024 * 1024 + 1))), 'PART_TOO_LARGE'],
+    [
+      'with a gigantic document',
+      () => shipped(replaced(files, PACKAGE, ' '.repeat(1024 * 1024 + 1))),
+      'PART_TOO_LARGE',
+    ],
   ])('%s', async (_, report, code) => {
     expectRefused(await report(), 'container', code);
   });

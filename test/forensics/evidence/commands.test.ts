@@ -26,7 +26,10 @@ import { day, keyid, rootDocument, rootFile } from '../../support/trust.ts';
 import { editText, filesOf, writeTarOf } from './forge.ts';
 import { Log, writeTrace } from './sample.ts';
 
-/** The commands as classes: parsed and run as the program does, errors thrown instead of printed. */
+/**
+ * The commands as classes: parsed and run as the program does, errors thrown instead of printed. Whatever they print is
+ * what their schemas say.
+ */
 async function run<T>(
   command: CommandClass<CliContext>,
   ...argv: string[]
@@ -48,7 +51,9 @@ async function run<T>(
   const words = [...name.split(' '), ...argv, '--json'];
   const code = await parseCommand(command, name, words, context as unknown as CliContext).execute();
   await output.flush();
-  return { code, json: JSON.parse(texts.stdout || 'null') as T, notes: texts.stderr };
+  const schema = command === EvidenceVerify ? 'report' : name.replaceAll(' ', '-');
+  validateSchema(readSchema(schema), JSON.parse(texts.stdout));
+  return { code, json: JSON.parse(texts.stdout) as T, notes: texts.stderr };
 }
 
 type Enrolled = { file: string; fingerprint: string; signatures: number; signers?: { keyid: string }[] };
@@ -139,7 +144,6 @@ describe('enrolment, and evidence under it, on the command line', () => {
       ['--trust', root],
     ]) {
       const verified = await run<Report>(EvidenceVerify, out, ...trust);
-      validateSchema(readSchema('report'), verified.json);
       // The log of this test has another key than the data directory; both were enrolled.
       expect(verified.json.checks.filter(({ status }) => status !== 'pass')).toEqual([]);
       expect(verified).toMatchObject({ code: 0, json: { verdict: 'trusted' } });

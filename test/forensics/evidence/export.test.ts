@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { verifyEvidence } from '../../../src/forensics/evidence/verify-io.ts';
 import type { HostEnrolmentDocument } from '../../../src/verify/enrolment-document.ts';
 import { hasTool } from '../../support/cli.ts';
@@ -27,12 +28,24 @@ import {
 
 type Line = { readonly type: string; readonly seq: number; readonly data: Record<string, unknown> };
 
-async function packageOf(hosts?: readonly HostLogs[], changes: Parameters<typeof exportOf>[2] = {}) {
+/** Two hosts, host-1 with the trace of the sample and host-2 with trace-8; their logs are only ever read. */
+let scratch: string;
+let first: HostLogs;
+let second: HostLogs;
+
+beforeAll(async () => {
+  scratch = mkdtempSync(join(tmpdir(), 'daemoneye-test-'));
+  first = await writeHost(scratch, 'host-1');
+  second = await writeHost(scratch, 'host-2', { id: 'trace-8' });
+});
+afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+
+/** The package of host-1, exported anew: `data` has nothing else in it. */
+async function packageOf(changes: Parameters<typeof exportOf>[2] = {}) {
   const data = tempDirectory();
-  const exporting = hosts ?? [await writeHost(data)];
   const out = join(data, 'plant-7-1.evidence.tar');
-  const exported = await exportOf(exporting, out, changes);
-  return { data, hosts: exporting, out, exported, files: await filesOf(out) };
+  const exported = await exportOf([first], out, changes);
+  return { data, out, exported, files: await filesOf(out) };
 }
 
 const linesIn = (files: Awaited<ReturnType<typeof filesOf>>, log: string, host = 'host-1'): Line[] =>
@@ -72,8 +85,8 @@ describe('a package of a trace', () => {
   });
 
   it('holds lines, genesis and checkpoint verbatim', async () => {
-    const { files, hosts } = await packageOf();
-    const directory = hosts[0]?.procmond.directory ?? '';
+    const { files } = await packageOf();
+    const { directory } = first.procmond;
     const written = ['000000000000.ndjson', '000000000008.ndjson', '000000000016.ndjson']
       .map((name) => readFileSync(join(directory, 'entries', name), 'utf8'))
       .join('')
@@ -88,10 +101,10 @@ describe('a package of a trace', () => {
   });
 
   it('is the same bytes for the same logs', async () => {
-    const { hosts, data, exported } = await packageOf();
-    const again = await exportOf(hosts, join(data, 'again.tar'));
+    const { data, exported } = await packageOf();
+    const again = await exportOf([first], join(data, 'again.tar'));
     expect([again.sha256, again.digest]).toEqual([exported.sha256, exported.digest]);
-    expect(readdirSync(data).sort()).toEqual(['again.tar', 'host-1', 'plant-7-1.evidence.tar']);
+    expect(readdirSync(data).sort()).toEqual(['again.tar', 'plant-7-1.evidence.tar']);
   });
 
   it('is trusted unpacked, under any name', async () => {
@@ -127,8 +140,6 @@ describe('a package of a trace', () => {
 
   it('carries several hosts side by side', async () => {
     const data = tempDirectory();
-    const first = await writeHost(data, 'host-1');
-    const second = await writeHost(data, 'host-2', { id: 'trace-8' });
     const out = join(data, 'plant-7-1.evidence.tar');
     const ranges = [{ log: 'procmond', from: 0, to: 20 }];
     await expectCodeAsync(exportOf([first, first], out), 'EXPORT_INPUT');
@@ -144,9 +155,7 @@ describe('a package of a trace', () => {
   });
 
   it('takes along only enrolments that concern it', async () => {
-    const data = tempDirectory();
-    const [first, second] = [await writeHost(data, 'host-1'), await writeHost(data, 'host-2')];
-    const out = join(data, 'plant-7-1.evidence.tar');
+    const out = join(tempDirectory(), 'plant-7-1.evidence.tar');
     const enrolments = [
       enrolHost(first),
       enrolHost(second),
@@ -161,8 +170,8 @@ describe('a package of a trace', () => {
   });
 
   it('may be sealed by a holder of the role evidence, and needs no enrolment inside when it is known', async () => {
-    const { out, hosts } = await packageOf(undefined, { key: testKey('clerk-b'), enrolments: [] });
-    expectTrusted(await judge(out, trustOf({ enrolments: hosts.map((host) => enrolHost(host)) })));
+    const { out } = await packageOf({ key: testKey('clerk-b'), enrolments: [] });
+    expectTrusted(await judge(out, trustOf({ enrolments: [enrolHost(first)] })));
   });
 
   it('reaches over logs where its trace does', async () => {
@@ -189,21 +198,21 @@ describe('a package of a trace', () => {
 });
 
 describe('an export that the other side would refuse is not made', () => {
-  const tryExport = async (changes: Parameters<typeof exportOf>[2], plan: Parameters<typeof writeHost>[2] = {}) => {
+  const tryExport = async (changes: Parameters<typeof exportOf>[2], plan: Parameters<typeof writeHost>[2]) => {
     const data = tempDirectory();
-    const host = await writeHost(data, 'host-1', plan);
+    const host = plan === undefined ? first : await writeHost(data, 'host-1', plan);
     return () => exportOf([host], join(data, 'plant-7-1.evidence.tar'), changes);
   };
 
-  it.each<[string, Parameters<typeof exportOf>[2], Parameters<typeof writeHost>[2], string]>([
-    ['a trace nobody knows', { what: { trace: 'trace-9' } }, {}, 'TRACE_NOT_FOUND'],
+  it.each<[string, Parameters<typeof exportOf>[2], Parameters<typeof writeHost>[2] | undefined, string]>([
+    ['a trace nobody knows', { what: { trace: 'trace-9' } }, undefined, 'TRACE_NOT_FOUND'],
     ['a trace that still runs', {}, { stop: false }, 'TRACE_NOT_WHOLE'],
     ['a trace that nobody signed', {}, { sign: false }, 'TRACE_LINE_UNSIGNED'],
-    ['nothing', { what: { ranges: [] } }, {}, 'NOTHING_SELECTED'],
-    ['a log that is not there', { what: { ranges: [{ log: 'kernel', from: 0, to: 1 }] } }, {}, 'EXPORT_INPUT'],
-    ['a range beyond the head', { what: { ranges: [{ log: 'agent', from: 0, to: 2 }] } }, {}, 'EXPORT_INPUT'],
-    ['an empty range', { what: { ranges: [{ log: 'agent', from: 1, to: 1 }] } }, {}, 'EXPORT_INPUT'],
-    ['a case with a strange name', { case: '../x' }, {}, 'EXPORT_INPUT'],
+    ['nothing', { what: { ranges: [] } }, undefined, 'NOTHING_SELECTED'],
+    ['a log that is not there', { what: { ranges: [{ log: 'kernel', from: 0, to: 1 }] } }, undefined, 'EXPORT_INPUT'],
+    ['a range beyond the head', { what: { ranges: [{ log: 'agent', from: 0, to: 2 }] } }, undefined, 'EXPORT_INPUT'],
+    ['an empty range', { what: { ranges: [{ log: 'agent', from: 1, to: 1 }] } }, undefined, 'EXPORT_INPUT'],
+    ['a case with a strange name', { case: '../x' }, undefined, 'EXPORT_INPUT'],
   ])('%s', async (_, changes, plan, code) => {
     await expectCodeAsync(await tryExport(changes, plan), code);
   });
@@ -225,7 +234,7 @@ describe('an export that the other side would refuse is not made', () => {
   });
 
   it('over an existing file', async () => {
-    const { hosts, out } = await packageOf();
-    await expectCodeAsync(exportOf(hosts, out), 'OUTPUT_EXISTS');
+    const { out } = await packageOf();
+    await expectCodeAsync(exportOf([first], out), 'OUTPUT_EXISTS');
   });
 });

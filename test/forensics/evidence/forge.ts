@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { TarReader } from '../../../src/archive/tar-reader.ts';
 import { writeTar } from '../../../src/archive/tar-writer.ts';
 import { compareUtf8, concatBytes, decodeUtf8, utf8 } from '../../../src/core/bytes.ts';
+import type { Report } from '../../../src/core/checks.ts';
 import { encodeEnvelope } from '../../../src/core/dsse.ts';
 import { encodeCanonicalJson } from '../../../src/core/jcs.ts';
 import { type FileFact, factOf, payloadOf, tagFilesOf } from '../../../src/forensics/evidence/bag.ts';
@@ -12,7 +13,10 @@ import {
   SEAL_PAYLOAD_TYPE,
   TAGMANIFEST_NAME,
 } from '../../../src/forensics/evidence/format.ts';
+import { logPath, partOf } from '../../../src/forensics/evidence/layout.ts';
 import type { PackageDocument } from '../../../src/forensics/evidence/package-document.ts';
+import { type EvidenceTrust, EvidenceVerification } from '../../../src/forensics/evidence/verification.ts';
+import { createHashFunction } from '../../../src/ledger/hashing.ts';
 import { signed } from '../../support/trust.ts';
 
 /** Takes packages apart and puts them together again, as somebody with bad intentions would. */
@@ -44,6 +48,39 @@ export async function writeTarOf(files: Files, out: string, bag = 'plant-7-1.evi
   for await (const piece of writeTar(members)) pieces.push(piece.slice());
   writeFileSync(out, concatBytes(...pieces));
   return out;
+}
+
+const hashes = { sha256: await createHashFunction('sha256'), blake3: await createHashFunction('blake3') };
+
+/**
+ * Judges a package as `verifyEvidence` does once its copy is made, without the copy: for everything but containers.
+ * @param name of the directory in the tar
+ */
+export function judgeFiles(files: Files, trust: EvidenceTrust, name = 'plant-7-1.evidence'): Report {
+  const isLines = (path: string) => {
+    const part = partOf(path);
+    return part.kind === 'log' && part.file === 'lines';
+  };
+  const verification = new EvidenceVerification(trust, hashes);
+  const facts = new Map([...files].map(([path, bytes]): [string, FileFact] => [path, factOf(bytes)]));
+  const documents = new Map([...files].filter(([path]) => !isLines(path)));
+  for (const audit of verification.open({ name, files: facts, documents }, 'from memory')) {
+    for (const { bytes, ended } of linesOf(get(files, logPath(audit.place, 'lines')))) {
+      if (!audit.take(bytes, ended)) break;
+    }
+  }
+  verification.close();
+  return verification.report('x.tar');
+}
+
+function linesOf(bytes: Uint8Array): { bytes: Uint8Array; ended: boolean }[] {
+  const lines: { bytes: Uint8Array; ended: boolean }[] = [];
+  let from = 0;
+  for (let end = bytes.indexOf(0x0a); end >= 0; end = bytes.indexOf(0x0a, from)) {
+    lines.push({ bytes: bytes.subarray(from, end), ended: true });
+    from = end + 1;
+  }
+  return from === bytes.length ? lines : [...lines, { bytes: bytes.subarray(from), ended: false }];
 }
 
 export function writeDirectoryOf(files: Files, directory: string): string {
