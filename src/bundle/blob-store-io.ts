@@ -1,17 +1,21 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { durableErrorFrom } from '../durable/errors.ts';
+import { durableErrorFrom, errnoOf } from '../durable/errors.ts';
 import { createDirectoryDurably, syncDirectory } from '../durable/files-io.ts';
+import { syncFiles } from '../durable/sync-many-io.ts';
 import type { BlobSink } from './blob-receiver.ts';
 
 const PRIVATE_FILE = 0o600;
 const PRIVATE_DIRECTORY = 0o700;
+const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants;
+/** A blob of this size is synced by itself, while the next is read; smaller ones wait for each other. */
+const SYNC_ALONE = 1024 * 1024;
 
 export type BlobOptions = {
   /** Permission bits of the files, exactly, whatever the umask. */
   readonly mode: number;
-  /** Whether a blob is fsynced before it gets its name. */
+  /** Whether {@link BlobStore.sync} makes the blobs survive a power cut. */
   readonly durable: boolean;
 };
 
@@ -19,6 +23,7 @@ export type BlobOptions = {
 export class BlobStore {
   readonly #directory: string;
   readonly #options: BlobOptions;
+  readonly #unsynced: string[] = [];
   #created = 0;
 
   constructor(directory: string, options: BlobOptions) {
@@ -31,19 +36,30 @@ export class BlobStore {
     this.#created += 1;
     const path = join(this.#directory, `.${this.#created}.part`);
     try {
-      // Left behind by a run that was killed.
-      await rm(path, { force: true });
-      const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants;
-      const handle = await open(path, O_WRONLY | O_CREAT | O_EXCL | (O_NOFOLLOW ?? 0), this.#options.mode);
-      return new NewBlob(this.#directory, path, handle, this.#options);
+      const handle = await this.#open(path);
+      return new NewBlob(this.#directory, path, handle, this.#options, (sha256) => this.#unsynced.push(sha256));
     } catch (cause) {
       throw durableErrorFrom(cause, 'create', path);
     }
   }
 
-  /** Makes the names durable, as the contents are since their commit. @throws DurableError */
-  sync(): void {
-    if (this.#options.durable) syncDirectory(this.#directory);
+  /** Makes every blob that was committed durable, if asked to: the contents, then the names. @throws DurableError */
+  async sync(): Promise<void> {
+    if (!this.#options.durable) return;
+    await syncFiles(this.#directory, this.#unsynced.splice(0));
+    syncDirectory(this.#directory);
+  }
+
+  async #open(path: string): Promise<FileHandle> {
+    const flags = O_WRONLY | O_CREAT | O_EXCL | (O_NOFOLLOW ?? 0);
+    try {
+      return await open(path, flags, this.#options.mode);
+    } catch (cause) {
+      if (errnoOf(cause) !== 'EEXIST') throw cause;
+      // Left behind by a run that was killed, or a link somebody put there: it goes, what it points to stays.
+      await rm(path, { force: true });
+      return open(path, flags, this.#options.mode);
+    }
   }
 }
 
@@ -52,30 +68,43 @@ export class NewBlob {
   readonly #path: string;
   readonly #handle: FileHandle;
   readonly #options: BlobOptions;
+  readonly #leaveUnsynced: (sha256: string) => void;
+  #size = 0;
 
-  constructor(directory: string, path: string, handle: FileHandle, options: BlobOptions) {
+  constructor(
+    directory: string,
+    path: string,
+    handle: FileHandle,
+    options: BlobOptions,
+    leaveUnsynced: (sha256: string) => void,
+  ) {
     this.#directory = directory;
     this.#path = path;
     this.#handle = handle;
     this.#options = options;
+    this.#leaveUnsynced = leaveUnsynced;
   }
 
   /** @throws DurableError */
   async write(chunk: Uint8Array): Promise<void> {
     try {
       await writeFully(this.#handle, chunk);
+      this.#size += chunk.length;
     } catch (cause) {
       throw durableErrorFrom(cause, 'write', this.#path);
     }
   }
 
-  /** Makes the bytes durable if asked to, then gives them their name. On an error nothing is left. @throws DurableError */
+  /** Gives the bytes their name; they are durable after {@link BlobStore.sync}. On an error nothing is left. @throws DurableError */
   async commit(sha256: string): Promise<void> {
     try {
       await this.#handle.chmod(this.#options.mode);
-      if (this.#options.durable) await this.#handle.sync();
+      const { durable } = this.#options;
+      const alone = this.#size >= SYNC_ALONE;
+      if (durable && alone) await this.#handle.sync();
       await this.#handle.close();
       await rename(this.#path, join(this.#directory, sha256));
+      if (durable && !alone) this.#leaveUnsynced(sha256);
     } catch (cause) {
       await this.discard();
       throw durableErrorFrom(cause, 'write', join(this.#directory, sha256));
@@ -89,9 +118,9 @@ export class NewBlob {
 }
 
 /**
- * Stages blobs as `directory/<sha256>`: files 0600, each fsynced before it gets its name, in a directory 0700, itself
- * synced at the end. A blob staged before is replaced by the same bytes.
- * @param options.durable false for a look that nothing will rest on: no fsync; default true
+ * Stages blobs as `directory/<sha256>`: files 0600 in a directory 0700, all of it durable once `finish` is through. A
+ * blob staged before is replaced by the same bytes.
+ * @param options.durable false for what nothing will rest on as it is: no fsync; default true
  * @throws DurableError, also from every method
  */
 export function directoryBlobSink(directory: string, options: { readonly durable?: boolean } = {}): BlobSink {
@@ -107,7 +136,7 @@ export function directoryBlobSink(directory: string, options: { readonly durable
       };
     },
     async finish() {
-      store.sync();
+      await store.sync();
     },
   };
 }

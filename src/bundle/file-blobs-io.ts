@@ -51,7 +51,7 @@ export class FileBlobs {
   /** Waits until everything is durable. @throws DurableError */
   async finish(): Promise<void> {
     await this.#commits.finish();
-    this.#store.sync();
+    await this.#store.sync();
   }
 
   /** When building was given up: waits for what is under way. */

@@ -4,13 +4,13 @@ import { open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { readChunks } from '../archive/file-chunks-io.ts';
 import { writeFully } from '../bundle/blob-store-io.ts';
-import { CommitPool } from '../bundle/commit-pool.ts';
 import { untrusted } from '../bundle/errors.ts';
 import type { IndexEntry } from '../bundle/index-lines.ts';
 import { DaemonEyeError } from '../core/errors.ts';
 import { escapeForTerminal } from '../core/terminal-text.ts';
 import { durableErrorFrom, errnoOf } from '../durable/errors.ts';
 import { createDirectoryDurably, syncDirectory } from '../durable/files-io.ts';
+import { syncFiles } from '../durable/sync-many-io.ts';
 import { FILES_DIRECTORY } from './layout.ts';
 
 /**
@@ -57,27 +57,25 @@ async function materialise(
   onBytes: (bytes: number) => void,
 ): Promise<void> {
   const uses = new BlobUses(blobs, entries);
-  const syncs = new CommitPool();
   const directories = new Set([files]);
-  try {
-    for (const entry of entries) {
-      const target = join(files, ...entry.path.split('/'));
-      for (let parent = dirname(target); parent.length > files.length; parent = dirname(parent))
-        directories.add(parent);
-      try {
-        mkdirSync(dirname(target), { recursive: true, mode: 0o755 });
-        if (entry.chunks === undefined) uses.place(entry.sha256, target);
-        else await joinChunks(uses, entry, entry.chunks, target, onBytes);
-        chmodSync(target, entry.mode === '0755' ? 0o755 : 0o644);
-        // The one fsync of a file, content and mode together; nothing rests on a blob before it.
-        if (durable) await syncs.add(sync(target));
-      } catch (cause) {
-        throw stagingErrorFrom(cause, target);
-      }
+  for (const entry of entries) {
+    const target = join(files, ...entry.path.split('/'));
+    for (let parent = dirname(target); parent.length > files.length; parent = dirname(parent)) directories.add(parent);
+    try {
+      mkdirSync(dirname(target), { recursive: true, mode: 0o755 });
+      if (entry.chunks === undefined) uses.place(entry.sha256, target);
+      else await joinChunks(uses, entry, entry.chunks, target, onBytes);
+      chmodSync(target, entry.mode === '0755' ? 0o755 : 0o644);
+    } catch (cause) {
+      throw stagingErrorFrom(cause, target);
     }
-    await syncs.finish();
-  } finally {
-    await syncs.abandon();
+  }
+  // Contents and modes together, once; nothing rests on a blob before it.
+  if (durable) {
+    await syncFiles(
+      files,
+      entries.map(({ path }) => path),
+    );
   }
   for (const directory of directories) {
     chmodSync(directory, 0o755);
@@ -148,15 +146,6 @@ async function joinChunks(
       'BLOB_MISMATCH',
       `${escapeForTerminal(entry.path)}: its chunks do not make up the file that was signed`,
     );
-  }
-}
-
-async function sync(path: string): Promise<void> {
-  try {
-    await using handle = await open(path, 'r');
-    await handle.sync();
-  } catch (cause) {
-    throw stagingErrorFrom(cause, path);
   }
 }
 

@@ -1,0 +1,72 @@
+/**
+ * Measures what the budgets are about, each beside what a user would otherwise use, in one run: `npm run bench`.
+ *
+ *     npm run bench -- [--only verify,build,many,huge] [--huge] [--files 100000] [--out FILE] [--scratch DIR]
+ *
+ * Writes bench/RESULTS.md. Large data lies in a folder of its own under the scratch directory (default: the system's
+ * temporary one, 4 GB; with --huge 33 GB) and is removed. Ratios count; absolute times don't travel.
+ */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { benchBuild } from './bundles/build.ts';
+import { benchManyFiles } from './bundles/many-files.ts';
+import { benchHuge, benchVerify } from './bundles/verify.ts';
+import { machineText, type Row, tableOf } from './table.ts';
+
+const { values } = parseArgs({
+  options: {
+    only: { type: 'string' },
+    huge: { type: 'boolean', default: false },
+    files: { type: 'string', default: '100000' },
+    out: { type: 'string', default: join(import.meta.dirname, 'RESULTS.md') },
+    scratch: { type: 'string', default: tmpdir() },
+  },
+});
+
+const benches: Readonly<Record<string, (folder: string) => Promise<Row[]>>> = {
+  verify: benchVerify,
+  build: benchBuild,
+  many: (folder) => benchManyFiles(folder, Number(values.files)),
+  huge: benchHuge,
+};
+
+const wanted = values.only?.split(',') ?? Object.keys(benches).filter((name) => name !== 'huge' || values.huge);
+const unknown = wanted.filter((name) => benches[name] === undefined);
+if (unknown.length > 0) throw new Error(`there is no bench ${unknown.join(', ')}; there are ${Object.keys(benches)}`);
+
+const machine = machineText();
+const rows: Row[] = [];
+for (const name of wanted) {
+  const folder = mkdtempSync(join(values.scratch, `daemoneye-bench-${name}-`));
+  const remove = () => rmSync(folder, { recursive: true, force: true });
+  process.once('exit', remove);
+  try {
+    process.stderr.write(`${name}\n`);
+    rows.push(...((await benches[name]?.(folder)) ?? []));
+  } finally {
+    remove();
+  }
+}
+
+const report = [
+  '# What was measured',
+  '',
+  `\`npm run bench${
+    process.argv.length > 2
+      ? ` -- ${process.argv
+          .slice(2)
+          .filter((word) => !word.includes('/'))
+          .join(' ')}`
+      : ''
+  }\`, ${new Date().toISOString().slice(0, 10)}. ${machine}.`,
+  '',
+  'Each command ran in turn with its peers, several times; the best run of each counts. CPU is user and system time of all',
+  "threads: on a machine shared with other work it is the steadier figure. Ratios count; absolute times don't travel.",
+  '',
+  tableOf(rows),
+  '',
+].join('\n');
+writeFileSync(values.out, report);
+process.stdout.write(report);
