@@ -1,8 +1,7 @@
-// C0, DEL, C1; zero-width and bidirectional controls, line and paragraph separators, BOM, tags; lone surrogates.
+// Controls (C0, DEL, C1), formats (zero width, bidirectional, BOM, tags), lone surrogates, line and paragraph separators,
+// the narrow no-break space, and whatever else is not drawn (fillers, variation selectors).
 // Each of them can hide, reorder or forge what a person reads on a terminal (CVE-2021-42574 and kin).
-const UNSAFE =
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: finding control characters is the point
-  /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff\ufff9-\ufffb]|[\u{e0000}-\u{e007f}]|\p{Surrogate}/gu;
+const UNSAFE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\u202f\p{Default_Ignorable_Code_Point}]/gu;
 
 /**
  * Makes text from anywhere safe to print on one line of a terminal: what could move the cursor, change colours,

@@ -1,5 +1,5 @@
 import { formatTime } from '../core/time.ts';
-import { wrapCells } from './cells.ts';
+import { fitCells, wrapCells } from './cells.ts';
 
 /** One line of a log in full, as the lines of a pane. Pure. */
 export type DetailText = { readonly text: string; readonly leaf: string; readonly anchored: boolean };
@@ -20,16 +20,17 @@ function field(name: string, value: string, width: number): readonly string[] {
   // Too narrow for two columns: the value goes below its name.
   if (room < LABEL) return [...wrapCells(name, width), ...wrapCells(`  ${value}`, width)];
   const [first = '', ...rest] = wrapCells(value, room);
-  const label = wrapCells(name, LABEL - 1)[0] ?? '';
-  return [label.padEnd(LABEL) + first, ...rest.map((line) => ' '.repeat(LABEL) + line)];
+  return [`${fitCells(name, LABEL - 1)} ${first}`, ...rest.map((line) => ' '.repeat(LABEL) + line)];
 }
 
 /** Leaves of a JSON value with the way to each; what is in `data` first, since that is what happened. */
 function flatten(value: unknown): readonly (readonly [string, string])[] {
   const leaves: (readonly [string, string])[] = [];
   const walk = (node: unknown, path: string): void => {
-    if (typeof node !== 'object' || node === null) leaves.push([path, String(node)]);
-    else for (const [key, member] of Object.entries(node)) walk(member, path === '' ? key : `${path}.${key}`);
+    const members = typeof node === 'object' && node !== null ? Object.entries(node) : [];
+    if (typeof node === 'object' && node !== null && members.length === 0) leaves.push([path, JSON.stringify(node)]);
+    else if (members.length === 0) leaves.push([path, String(node)]);
+    for (const [key, member] of members) walk(member, path === '' ? key : `${path}.${key}`);
   };
   walk(value, '');
   const isData = ([path]: readonly [string, string]) => path.startsWith('data.');

@@ -16,17 +16,19 @@ export type HuntOptions = {
   readonly signal: AbortSignal;
 };
 
+/** `interrupted` by Ctrl-C; `gone`: the terminal went away. */
+export type Left = 'quit' | 'interrupted' | 'gone';
+
 /**
  * Shows the screens on a case until they are left, and leaves the terminal as it was found, whatever happens.
- * @returns how it was left: `interrupted` by Ctrl-C
+ * @returns how it was left
  * @throws the signal's reason; whatever a screen throws
  */
-export async function runHunt(options: HuntOptions): Promise<'quit' | 'interrupted'> {
+export async function runHunt(options: HuntOptions): Promise<Left> {
   const { view, source, stdin, stdout, stderr, signal } = options;
   const total = await source.count();
   signal.throwIfAborted();
-  // ink ignores NO_COLOR, and what colours there are is decided when it is loaded.
-  if (!options.colour) process.env['FORCE_COLOR'] = '0';
+  prepareEnvironment(options.colour);
   const [{ render }, { createElement }, { TimelineScreen }] = await Promise.all([
     import('ink'),
     import('react'),
@@ -45,14 +47,35 @@ export async function runHunt(options: HuntOptions): Promise<'quit' | 'interrupt
     incrementalRendering: true,
     maxFps: 60,
   });
+  let isGone = false;
   const leave = (): void => instance.unmount();
+  // Without a controlling terminal nobody sends SIGHUP: the screen would stay, seen by nobody, for good.
+  const hangUp = (): void => {
+    isGone = true;
+    leave();
+  };
   signal.addEventListener('abort', leave, { once: true });
+  for (const event of ENDS) stdin.once(event, hangUp);
   try {
     const left = await instance.waitUntilExit();
     signal.throwIfAborted();
+    if (isGone) return 'gone';
     return left === 'interrupted' ? 'interrupted' : 'quit';
   } finally {
+    for (const event of ENDS) stdin.off(event, hangUp);
     signal.removeEventListener('abort', leave);
     instance.cleanup();
   }
+}
+
+/** Of a terminal that is read from; reading what is gone may also fail. */
+const ENDS = ['end', 'close', 'error'] as const;
+
+/** What react and ink read when they are loaded. */
+function prepareEnvironment(colour: boolean): void {
+  // ink ignores NO_COLOR.
+  if (!colour) process.env['FORCE_COLOR'] = '0';
+  // Made for developers, both are slower, and one would call a debugger over the network.
+  process.env['NODE_ENV'] = 'production';
+  delete process.env['DEV'];
 }

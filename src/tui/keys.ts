@@ -19,7 +19,11 @@ export type KeyPress = {
 export type KeyAction =
   | { readonly kind: 'move'; readonly by: number }
   | { readonly kind: 'page'; readonly by: number }
-  | { readonly kind: 'first' | 'last' | 'detail' | 'search' | 'help' | 'back' | 'interrupt' }
+  /** Through the detail, when it is longer than its pane. */
+  | { readonly kind: 'scroll'; readonly by: number }
+  /** To the next line that the last search found, or to the one before. */
+  | { readonly kind: 'match'; readonly by: 1 | -1 }
+  | { readonly kind: 'first' | 'last' | 'detail' | 'search' | 'help' | 'back' | 'escape' | 'interrupt' }
   | { readonly kind: 'type'; readonly text: string }
   | { readonly kind: 'erase' | 'submit' };
 
@@ -32,19 +36,25 @@ export const KEY_HELP: readonly (readonly [string, string])[] = [
   ['g  Home', 'first line'],
   ['G  End', 'last line'],
   ['Enter', 'detail of the line, on and off'],
-  ['/', 'search in the lines; an empty search shows all again'],
+  ['J  K', 'down and up in the detail'],
+  ['/', 'search in the lines, and show what is found; an empty search shows all'],
+  ['n  N', 'next and previous line that was found, also among all lines'],
   ['Esc', 'back: leaves search, help, detail, what was found'],
-  ['?', 'this help'],
   ['q', 'back, and from the list: quit'],
+  ['?', 'this help'],
   ['Ctrl-C', 'quit'],
 ];
 
 const LIST: Readonly<Record<string, KeyAction>> = {
   j: { kind: 'move', by: 1 },
   k: { kind: 'move', by: -1 },
+  J: { kind: 'scroll', by: 1 },
+  K: { kind: 'scroll', by: -1 },
   g: { kind: 'first' },
   G: { kind: 'last' },
   '/': { kind: 'search' },
+  n: { kind: 'match', by: 1 },
+  N: { kind: 'match', by: -1 },
   '?': { kind: 'help' },
   q: { kind: 'back' },
 };
@@ -59,7 +69,7 @@ const NAMED: readonly (readonly [keyof KeyPress, KeyAction])[] = [
   ['home', { kind: 'first' }],
   ['end', { kind: 'last' }],
   ['return', { kind: 'detail' }],
-  ['escape', { kind: 'back' }],
+  ['escape', { kind: 'escape' }],
 ];
 
 /** What a key means while a list is shown. */
@@ -75,7 +85,7 @@ export function listAction(input: string, key: KeyPress): KeyAction | undefined 
 export function typingAction(input: string, key: KeyPress): KeyAction | undefined {
   if (isInterrupt(input, key)) return { kind: 'interrupt' };
   if (key.return === true) return { kind: 'submit' };
-  if (key.escape === true) return { kind: 'back' };
+  if (key.escape === true) return { kind: 'escape' };
   if (key.backspace === true || key.delete === true) return { kind: 'erase' };
   if (key.ctrl === true || key.meta === true || input === '') return undefined;
   return { kind: 'type', text: input };

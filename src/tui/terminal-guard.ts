@@ -6,8 +6,14 @@ export type Terminal = {
   readonly stdout: object;
 };
 
+/**
+ * No line goes on in the next (DECAWM off): terminals differ in how wide the letters of some scripts are, and a name
+ * that is wider here than we think would push the status line off the screen.
+ */
+const NO_WRAP = '\x1b[?7l';
+const WRAP = '\x1b[?7h';
 /** End of styles, of bracketed paste and of the alternate screen (xterm), and the cursor again (DECTCEM). */
-const RESTORE = '\x1b[0m\x1b[?2004l\x1b[?1049l\x1b[?25h';
+const RESTORE = `\x1b[0m\x1b[?2004l\x1b[?1049l\x1b[?25h${WRAP}`;
 
 /**
  * Makes sure that the terminal is left as it was found, also when the program crashes or ends while a screen is shown:
@@ -15,21 +21,33 @@ const RESTORE = '\x1b[0m\x1b[?2004l\x1b[?1049l\x1b[?25h';
  */
 export function guardTerminal({ stdin, stdout }: Terminal): Disposable {
   const fd = 'fd' in stdout && typeof stdout.fd === 'number' ? stdout.fd : undefined;
-  const restore = (): void => {
-    release();
+  // At once: nothing asynchronous happens any more in a process that ends.
+  const write = (text: string): void => {
     try {
-      stdin.setRawMode?.(false);
-      // At once: nothing asynchronous happens any more in a process that ends.
-      if (fd !== undefined) writeSync(fd, RESTORE);
+      if (fd !== undefined) writeSync(fd, text);
     } catch {
       // The terminal is gone, and with it what was to be restored.
     }
   };
-  const release = (): void => {
+  const forget = (): void => {
     process.off('exit', restore);
     process.off('uncaughtExceptionMonitor', restore);
   };
+  const restore = (): void => {
+    forget();
+    try {
+      stdin.setRawMode?.(false);
+    } catch {
+      // As above; what is written next may still arrive.
+    }
+    write(RESTORE);
+  };
+  const release = (): void => {
+    forget();
+    write(WRAP);
+  };
   process.on('exit', restore);
   process.on('uncaughtExceptionMonitor', restore);
+  write(NO_WRAP);
   return { [Symbol.dispose]: release };
 }

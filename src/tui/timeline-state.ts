@@ -4,8 +4,10 @@ import { type KeyAction, type KeyPress, listAction, singleKeys, typingAction } f
 export type TimelineState = {
   /** Lines of the case. */
   readonly total: number;
-  /** What the search found, as rows of the timeline; undefined when everything is shown. */
+  /** What is shown, as rows of the timeline, ascending; undefined when everything is. */
   readonly found: readonly number[] | undefined;
+  /** What the last search found: `n` and `N` go there, also when everything is shown again. */
+  readonly matches: readonly number[] | undefined;
   /** What was searched for. */
   readonly needle: string;
   /** Place of the cursor among what is shown, and of the first line on the screen. */
@@ -14,13 +16,20 @@ export type TimelineState = {
   /** Lines that the list has on the screen. */
   readonly height: number;
   readonly showsDetail: boolean;
+  /** First line of the detail on the screen, and the last that may be it. */
+  readonly detailTop: number;
+  readonly detailEnd: number;
   readonly mode: 'list' | 'typing' | 'help';
   /** What is being typed. */
   readonly input: string;
   /** A search that runs. */
   readonly searching: string | undefined;
-  /** One sentence about what went wrong. */
+  /** One sentence about what went wrong; the next key takes it away. */
   readonly problem: string | undefined;
+  /** Whether it was a question without an answer; the next key asks again. */
+  readonly hasFailed: boolean;
+  /** Counts what was asked again. Never raised by a failure itself, or a case that can't answer would be asked on and on. */
+  readonly attempt: number;
   /** The screen is to be left. */
   readonly leaving: 'quit' | 'interrupted' | undefined;
 };
@@ -30,6 +39,8 @@ export type TimelineAction =
   /** What the terminal sent, as it sent it. */
   | { readonly kind: 'pressed'; readonly input: string; readonly key: KeyPress }
   | { readonly kind: 'resized'; readonly height: number }
+  /** How many lines of the detail are more than its pane has. */
+  | { readonly kind: 'measured'; readonly hidden: number }
   | { readonly kind: 'found'; readonly needle: string; readonly rows: readonly number[] }
   | { readonly kind: 'failed'; readonly reason: string };
 
@@ -37,15 +48,20 @@ export function initialTimeline(total: number, height: number): TimelineState {
   return {
     total,
     found: undefined,
+    matches: undefined,
     needle: '',
     selected: 0,
     top: 0,
     height: Math.max(1, height),
     showsDetail: false,
+    detailTop: 0,
+    detailEnd: 0,
     mode: 'list',
     input: '',
     searching: undefined,
     problem: undefined,
+    hasFailed: false,
+    attempt: 0,
     leaving: undefined,
   };
 }
@@ -81,10 +97,16 @@ export function timelineReducer(state: TimelineState, action: TimelineAction): T
       return moveTo(state, 0);
     case 'last':
       return moveTo(state, shownCount(state) - 1);
+    case 'match':
+      return toMatch(state, action.by);
     case 'detail':
-      return { ...state, showsDetail: !state.showsDetail };
+      return shownCount(state) === 0 ? state : { ...state, showsDetail: !state.showsDetail };
+    case 'scroll':
+      return { ...state, detailTop: Math.min(Math.max(0, state.detailTop + action.by), state.detailEnd) };
+    case 'measured':
+      return { ...state, detailEnd: action.hidden, detailTop: Math.min(state.detailTop, action.hidden) };
     case 'search':
-      return { ...state, mode: 'typing', input: '', problem: undefined };
+      return { ...state, mode: 'typing', input: '' };
     case 'help':
       return { ...state, mode: state.mode === 'help' ? 'list' : 'help' };
     case 'type':
@@ -94,7 +116,10 @@ export function timelineReducer(state: TimelineState, action: TimelineAction): T
     case 'submit':
       return submit(state);
     case 'back':
-      return back(state);
+      return stepBack(state) ?? { ...state, leaving: 'quit' };
+    case 'escape':
+      // Never the way out: the first byte of a key that comes slowly is an Esc.
+      return stepBack(state) ?? state;
     case 'interrupt':
       return { ...state, leaving: 'interrupted' };
     case 'resized':
@@ -102,7 +127,7 @@ export function timelineReducer(state: TimelineState, action: TimelineAction): T
     case 'found':
       return found(state, action.needle, action.rows);
     case 'failed':
-      return { ...state, searching: undefined, problem: action.reason };
+      return { ...state, searching: undefined, problem: action.reason, hasFailed: true };
   }
 }
 
@@ -110,7 +135,12 @@ const MAX_INPUT = 200;
 
 function pressed(state: TimelineState, [input, key]: readonly [string, KeyPress]): TimelineState {
   const action = state.mode === 'typing' ? typingAction(input, key) : listAction(input, key);
-  return action === undefined ? state : timelineReducer(state, action);
+  return action === undefined ? state : timelineReducer(withoutProblem(state), action);
+}
+
+function withoutProblem(state: TimelineState): TimelineState {
+  if (state.problem === undefined) return state;
+  return { ...state, problem: undefined, hasFailed: false, attempt: state.attempt + Number(state.hasFailed) };
 }
 
 /** The cursor on a line that is there, and the screen moved no further than it takes to show it. */
@@ -120,27 +150,37 @@ function moveTo(state: TimelineState, wanted: number): TimelineState {
   const { height } = state;
   const lowest = Math.max(0, count - height);
   const top = Math.min(lowest, Math.max(Math.min(state.top, selected), selected - height + 1));
-  return { ...state, selected, top };
+  return { ...state, selected, top, detailTop: selected === state.selected ? state.detailTop : 0 };
+}
+
+function toMatch(state: TimelineState, by: 1 | -1): TimelineState {
+  const { matches, needle } = state;
+  const here = selectedRow(state);
+  if (matches === undefined || here === undefined) return { ...state, problem: 'nothing was searched for: / does' };
+  const row = by === 1 ? matches.find((match) => match > here) : matches.findLast((match) => match < here);
+  const [other, back] = by === 1 ? ['after', 'N'] : ['before', 'n'];
+  if (row === undefined) return { ...state, problem: `no line ${other} this one has "${needle}"; ${back} goes back` };
+  return moveTo(state, state.found === undefined ? row : state.found.indexOf(row));
 }
 
 function submit(state: TimelineState): TimelineState {
   const needle = state.input;
   if (needle !== '') return { ...state, mode: 'list', searching: needle };
-  return showAll({ ...state, mode: 'list' });
+  return { ...showAll({ ...state, mode: 'list' }), matches: undefined, needle: '' };
 }
 
 /** Everything again, with the cursor where it was. */
 function showAll(state: TimelineState): TimelineState {
   const row = selectedRow(state) ?? 0;
-  return moveTo({ ...state, found: undefined, needle: '', searching: undefined, problem: undefined, top: row }, row);
+  return moveTo({ ...state, found: undefined, searching: undefined, top: row }, row);
 }
 
-function back(state: TimelineState): TimelineState {
+/** Out of what was entered last; undefined when this is the list of everything. */
+function stepBack(state: TimelineState): TimelineState | undefined {
   if (state.mode !== 'list') return { ...state, mode: 'list', input: '' };
   if (state.searching !== undefined) return { ...state, searching: undefined };
   if (state.showsDetail) return { ...state, showsDetail: false };
-  if (state.found !== undefined) return showAll(state);
-  return { ...state, leaving: 'quit' };
+  return state.found === undefined ? undefined : showAll(state);
 }
 
 /** What a search found; an answer that nobody waits for any more is dropped. */
@@ -150,5 +190,6 @@ function found(state: TimelineState, needle: string, rows: readonly number[]): T
   const here = selectedRow(state) ?? 0;
   const next = rows.findIndex((row) => row >= here);
   const selected = next === -1 ? rows.length - 1 : next;
-  return moveTo({ ...state, found: rows, needle, searching: undefined, problem: undefined, top: selected }, selected);
+  const shown = { ...state, found: rows, matches: rows, needle, searching: undefined, detailTop: 0, top: selected };
+  return moveTo(shown, selected);
 }

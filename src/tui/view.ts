@@ -1,3 +1,4 @@
+import { escapeForTerminal } from '../core/terminal-text.ts';
 import type { TimelineRow } from '../forensics/case/timeline.ts';
 import { fitCells } from './cells.ts';
 import { momentOf } from './detail.ts';
@@ -36,7 +37,7 @@ export function rowCells(row: TimelineRow, columns: number, glyph: string, ellip
   };
 }
 
-/** A line of the list as plain text, for where there is no screen. */
+/** A line of the list as plain text, for where there is no screen: one line, or a name with a line break forges others. */
 export function plainRow(row: TimelineRow): string {
-  return `${momentOf(row.ts)}  ${row.host}  ${row.type}  ${row.summary}`.trimEnd();
+  return escapeForTerminal(`${momentOf(row.ts)}  ${row.host}  ${row.type}  ${row.summary}`.trimEnd());
 }

@@ -51,6 +51,7 @@ export class Hunt extends DaemonCommand {
       signal: this.signal,
     });
     if (left === 'interrupted') throw new Interruption('SIGINT');
+    if (left === 'gone') throw new Interruption('SIGHUP');
     return EXIT.done;
   }
 

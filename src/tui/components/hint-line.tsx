@@ -1,10 +1,12 @@
 import { Text } from 'ink';
 import type { ReactElement } from 'react';
-import { fitCells } from '../cells.ts';
+import { cellWidth, fitCells, tailCells } from '../cells.ts';
 import type { Theme } from '../theme.ts';
 import type { TimelineState } from '../timeline-state.ts';
 
 const HINTS = 'j/k move  g/G first/last  / search  Enter detail  ? help  q quit';
+const FOUND_HINTS = 'n/N next/previous  Esc all lines  / search again  Enter detail  ? help';
+const HELP_HINTS = '? or Esc  back to the lines';
 
 /** The last line: what is typed, what runs, what went wrong, or which keys there are. */
 export function HintLine({
@@ -16,16 +18,26 @@ export function HintLine({
   readonly columns: number;
   readonly theme: Theme;
 }): ReactElement {
-  if (state.mode === 'typing') return <Text>{fitCells(`/${state.input}${theme.bar}`, columns, theme.ellipsis)}</Text>;
+  const padded = (text: string) => fitCells(text, columns, theme.ellipsis);
+  if (state.mode === 'typing') {
+    const typed = tailCells(state.input, columns - cellWidth(`/${theme.bar}`));
+    return <Text wrap="truncate">{padded(`/${typed}${theme.bar}`)}</Text>;
+  }
   if (state.searching !== undefined) {
+    return <Text wrap="truncate">{padded(`Esc stops  searching for "${state.searching}"`)}</Text>;
+  }
+  if (state.problem !== undefined) {
+    const again = state.hasFailed ? '; any key asks again' : '';
     return (
-      <Text>
-        {fitCells(`searching for "${state.searching}"${theme.ellipsis} Esc stops it`, columns, theme.ellipsis)}
+      <Text wrap="truncate" color={theme.bad}>
+        {padded(`${theme.fail} ${state.problem}${again}`)}
       </Text>
     );
   }
-  if (state.problem !== undefined) {
-    return <Text color={theme.bad}>{fitCells(`${theme.fail} ${state.problem}`, columns, theme.ellipsis)}</Text>;
-  }
-  return <Text dimColor>{fitCells(HINTS, columns, theme.ellipsis)}</Text>;
+  const hints = state.mode === 'help' ? HELP_HINTS : state.found === undefined ? HINTS : FOUND_HINTS;
+  return (
+    <Text wrap="truncate" dimColor>
+      {padded(hints)}
+    </Text>
+  );
 }

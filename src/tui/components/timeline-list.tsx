@@ -21,7 +21,11 @@ type ListProps = {
 export function TimelineList({ pane, theme, visible, rows, selected, empty }: ListProps): ReactElement {
   return (
     <Box flexDirection="column" width={pane.columns} height={pane.rows}>
-      {visible.length === 0 ? <Text dimColor>{fitCells(empty, pane.columns, theme.ellipsis)}</Text> : null}
+      {visible.length === 0 ? (
+        <Text wrap="truncate" dimColor>
+          {fitCells(empty, pane.columns, theme.ellipsis)}
+        </Text>
+      ) : null}
       {visible.slice(0, pane.rows).map((number) => (
         <TimelineLine
           key={number}
@@ -44,7 +48,12 @@ type LineProps = {
 
 function TimelineLine({ row, columns, theme, isSelected }: LineProps): ReactElement {
   const cursor = isSelected ? `${theme.cursor} ` : '  ';
-  if (row === undefined) return <Text dimColor>{fitCells(`${cursor}${theme.ellipsis}`, columns)}</Text>;
+  if (row === undefined)
+    return (
+      <Text wrap="truncate" dimColor>
+        {fitCells(`${cursor}${theme.ellipsis}`, columns)}
+      </Text>
+    );
   const cells = rowCells(row, columns - cursor.length, theme.glyph(row.type), theme.ellipsis);
   return (
     <Text wrap="truncate" inverse={isSelected}>

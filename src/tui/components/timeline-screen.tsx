@@ -12,7 +12,7 @@ import type { Theme } from '../theme.ts';
 import type { TimelineSource } from '../timeline-source.ts';
 import { initialTimeline, selectedRow, timelineReducer, visibleRows } from '../timeline-state.ts';
 import type { CaseView } from '../view.ts';
-import { DetailPane } from './detail-pane.tsx';
+import { DetailPane, hiddenLines } from './detail-pane.tsx';
 import { HelpPane } from './help-pane.tsx';
 import { HintLine } from './hint-line.tsx';
 import { StatusLine } from './status-line.tsx';
@@ -50,9 +50,12 @@ export function TimelineScreen({ view, source, total, theme }: TimelineScreenPro
   const selected = selectedRow(state);
   const current = selected === undefined ? undefined : rows.get(selected);
   const hasDetail = layout.isWide || state.showsDetail;
-  const wanted = hasDetail && selected !== undefined ? String(selected) : undefined;
+  const wanted = hasDetail && selected !== undefined ? `${selected} ${state.attempt}` : undefined;
   const text = useLatest(wanted, () => source.text(selected ?? 0), onError);
   const lines = text?.value === undefined || text.key !== wanted ? [] : detailLines(text.value, layout.detail.columns);
+
+  const hidden = hiddenLines(lines, layout.detail);
+  useEffect(() => dispatch({ kind: 'measured', hidden }), [hidden]);
 
   const empty = total === 0 ? 'The case has no lines yet: daemoneye case add' : '';
   const list = (
@@ -65,14 +68,17 @@ export function TimelineScreen({ view, source, total, theme }: TimelineScreenPro
       empty={empty}
     />
   );
-  const detail = <DetailPane pane={layout.detail} theme={theme} lines={lines} />;
+  const detail = <DetailPane pane={layout.detail} theme={theme} lines={lines} top={state.detailTop} />;
+  const hasDrawer = !layout.isWide && layout.detail.rows > 0;
   return (
     <Box flexDirection="column" width={layout.columns} height={layout.rows}>
-      <Text bold wrap="truncate">
-        {fitCells(`DaemonEye  case ${view.name}  Timeline${dayOf(current)}`, layout.columns, theme.ellipsis)}
-      </Text>
+      {layout.hasTitle ? (
+        <Text bold wrap="truncate">
+          {fitCells(`DaemonEye  case ${view.name}  Timeline${dayOf(current)}`, layout.columns, theme.ellipsis)}
+        </Text>
+      ) : null}
       {state.mode === 'help' ? (
-        <HelpPane pane={{ columns: layout.columns, rows: layout.rows - 3 }} />
+        <HelpPane pane={layout.body} theme={theme} />
       ) : layout.isWide ? (
         <Box>
           {list}
@@ -82,12 +88,12 @@ export function TimelineScreen({ view, source, total, theme }: TimelineScreenPro
       ) : (
         <>
           {list}
-          {state.showsDetail ? <Text dimColor>{theme.rule.repeat(layout.columns)}</Text> : null}
-          {state.showsDetail ? detail : null}
+          {hasDrawer ? <Text dimColor>{theme.rule.repeat(layout.columns)}</Text> : null}
+          {hasDrawer ? detail : null}
         </>
       )}
       <StatusLine view={view} state={state} package={current?.package} columns={layout.columns} theme={theme} />
-      <HintLine state={state} columns={layout.columns} theme={theme} />
+      {layout.hasHints ? <HintLine state={state} columns={layout.columns} theme={theme} /> : null}
     </Box>
   );
 }

@@ -16,12 +16,13 @@ export function useTimelineRows(
   state: TimelineState,
   onError: (error: unknown) => void,
 ): ReadonlyMap<number, TimelineRow> {
-  const { top, height, found, needle } = state;
+  const { top, height, found, needle, attempt } = state;
   const page = Math.floor(top / height);
   const from = Math.max(0, (page - PREFETCH_PAGES) * height);
   const to = Math.min(shownCount(state), (page + 2 + PREFETCH_PAGES) * height);
   const held = useRef<ReadonlyMap<number, TimelineRow>>(new Map());
-  const key = to > from ? `${needle}\n${from}-${to}` : undefined;
+  const shown = found === undefined ? 'all' : `with ${needle}`;
+  const key = to > from ? `${attempt} ${from}-${to} ${shown}` : undefined;
 
   const load = async (): Promise<ReadonlyMap<number, TimelineRow>> => {
     const wanted = found?.slice(from, to) ?? Array.from({ length: to - from }, (_, i) => from + i);
