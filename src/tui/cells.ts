@@ -4,9 +4,9 @@ import { escapeForTerminal } from '../core/terminal-text.ts';
 
 // Two cells: East Asian wide and emoji presentation (Unicode UAX #11); approximately, since terminals differ too.
 const WIDE =
-  /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\ua960-\ua97c\uac00-\ud7a3\uf900-\ufaff\ufe10-\ufe19\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{16fe0}-\u{18aff}\u{1aff0}-\u{1b2ff}\u{1f200}-\u{1f265}\u{20000}-\u{3fffd}]|\p{Emoji_Presentation}/u;
+  /[\u1100-\u115f\u2329\u232a\u2630-\u2637\u268a-\u268f\u2e80-\u303e\u3041-\u3247\u3250-\ua4cf\ua960-\ua97c\uac00-\ud7a3\uf900-\ufaff\ufe10-\ufe19\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{16fe0}-\u{18dff}\u{1aff0}-\u{1b2ff}\u{1d300}-\u{1d356}\u{1d360}-\u{1d376}\u{1f200}-\u{1f265}\u{20000}-\u{3fffd}]|\p{Emoji_Presentation}/u;
 /** None: marks that go over what is before them, and the vowels and tails of a Hangul syllable. */
-const COMBINING = /[\p{Mn}\p{Me}\p{Mc}\u1160-\u11ff\ud7b0-\ud7fb]/u;
+const COMBINING = /[\p{Mn}\p{Me}\u1160-\u11ff\ud7b0-\ud7fb]/u;
 /** Two of them make one flag, and a skin tone melts into a hand, on some terminals only: a line would be shifted. */
 const MELTING = /[\p{Regional_Indicator}\p{Emoji_Modifier}]/gu;
 /** More marks than any script needs on one letter grow over the lines above and below. */

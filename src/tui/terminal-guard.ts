@@ -16,8 +16,9 @@ const WRAP = '\x1b[?7h';
 const RESTORE = `\x1b[0m\x1b[?2004l\x1b[?1049l\x1b[?25h${WRAP}`;
 
 /**
- * Makes sure that the terminal is left as it was found, also when the program crashes or ends while a screen is shown:
- * first of all, so that what is then printed is seen. Released when the screen was left in order.
+ * Takes the terminal over (raw, nothing echoed, no line wrapped), and makes sure that it is left as it was
+ * found, also when the program crashes or ends while a screen is shown: first of all, so that what is then printed is
+ * seen. Released when the screen was left in order.
  */
 export function guardTerminal({ stdin, stdout }: Terminal): Disposable {
   const fd = 'fd' in stdout && typeof stdout.fd === 'number' ? stdout.fd : undefined;
@@ -33,21 +34,27 @@ export function guardTerminal({ stdin, stdout }: Terminal): Disposable {
     process.off('exit', restore);
     process.off('uncaughtExceptionMonitor', restore);
   };
-  const restore = (): void => {
-    forget();
+  const cook = (): void => {
     try {
       stdin.setRawMode?.(false);
     } catch {
       // As above; what is written next may still arrive.
     }
+  };
+  const restore = (): void => {
+    forget();
+    cook();
     write(RESTORE);
   };
   const release = (): void => {
     forget();
+    cook();
     write(WRAP);
   };
   process.on('exit', restore);
   process.on('uncaughtExceptionMonitor', restore);
+  // Before anything is drawn: a key that the terminal echoes moves the cursor, and all that is drawn after it is shifted.
+  stdin.setRawMode?.(true);
   write(NO_WRAP);
   return { [Symbol.dispose]: release };
 }

@@ -59,6 +59,16 @@ export class PseudoTerminal {
     return core._core.coreService.isCursorHidden;
   }
 
+  /** Whether a line that is too long goes on in the next, as it does in a shell. */
+  get isWrapping(): boolean {
+    return this.#terminal.modes.wraparoundMode;
+  }
+
+  /** The terminal goes away, as when its window is closed. */
+  hangUp(): void {
+    (this.#process as unknown as { destroy: () => void }).destroy();
+  }
+
   press(keys: string): void {
     this.#process.write(keys);
   }

@@ -143,6 +143,6 @@ describe('the timeline screen', () => {
   it('says that a case is empty', async () => {
     const { shows } = open(new Source(0), 0);
     await shows('no lines yet');
-    await shows('no package');
+    await shows('no line │ demo');
   });
 });

@@ -97,11 +97,27 @@ describe('searching', () => {
     expect(timelineReducer(stopped, { kind: 'found', needle: 'curl', rows: [1] })).toBe(stopped);
   });
 
-  it('tells what failed', () => {
-    expect(timelineReducer(asked, { kind: 'failed', reason: 'too long' })).toMatchObject({
-      problem: 'too long',
-      searching: undefined,
-    });
+  it('tells what failed until the next key, which asks again', () => {
+    const failed = timelineReducer(asked, { kind: 'failed', reason: 'too long' });
+    expect(failed).toMatchObject({ problem: 'too long', searching: undefined, attempt: asked.attempt });
+    expect(press(failed, 'j')).toMatchObject({ problem: undefined, attempt: asked.attempt + 1 });
+    const none = timelineReducer(asked, { kind: 'found', needle: 'curl', rows: [] });
+    expect(press(none, 'j')).toMatchObject({ problem: undefined, attempt: asked.attempt });
+  });
+
+  it('goes from one line that was found to the next, among those found and among all', () => {
+    const there = timelineReducer(asked, { kind: 'found', needle: 'curl', rows: [10, 20, 90] });
+    expect(selectedRow(press(there, 'n'))).toBe(20);
+    expect(selectedRow(press(there, 'nnN'))).toBe(20);
+    const among = press(there, 'n\u001bjj');
+    expect([selectedRow(among), shownCount(among)]).toEqual([22, 100]);
+    expect(selectedRow(press(among, 'n'))).toBe(90);
+    expect(selectedRow(press(among, 'N'))).toBe(20);
+    expect(press(among, 'nn').problem).toBe('no line after this one has "curl"; N goes back');
+    expect(press(among, 'NNN').problem).toContain('before');
+    expect(selectedRow(press(among, 'nn'))).toBe(90);
+    expect(press(list, 'n').problem).toContain('nothing was searched for');
+    expect(press(press(among, '/\r'), 'n').problem).toContain('nothing was searched for');
   });
 
   it('takes letters that are commands elsewhere', () => {
@@ -115,14 +131,29 @@ describe('searching', () => {
   });
 });
 
+describe('the detail', () => {
+  const open = timelineReducer(press(list, '\r'), { kind: 'measured', hidden: 2 });
+
+  it('is scrolled to its ends and no further, and starts again on another line', () => {
+    expect(press(open, 'JJJJJ').detailTop).toBe(2);
+    expect(press(open, 'JJJKKKK').detailTop).toBe(0);
+    expect(press(open, 'JJj').detailTop).toBe(0);
+    expect(timelineReducer(press(open, 'JJ'), { kind: 'measured', hidden: 1 }).detailTop).toBe(1);
+  });
+
+  it('is not there without a line', () => {
+    expect(press(initialTimeline(0, 10), '\r').showsDetail).toBe(false);
+  });
+});
+
 describe('leaving', () => {
   it.each(['?', '\r', '/'])('after %j, back goes to the list first', (key) => {
     expect(press(list, `${key}\u001b`)).toMatchObject({ mode: 'list', showsDetail: false, leaving: undefined });
   });
 
-  it('is by q, Esc or Ctrl-C', () => {
+  it('is by q or Ctrl-C, and not by an Esc too many', () => {
     expect(press(list, 'q').leaving).toBe('quit');
-    expect(press(list, '\u001b').leaving).toBe('quit');
+    expect(press(list, '\u001b\u001b')).toEqual(list);
     for (const state of [list, press(list, '/a')]) {
       expect(pressNamed(state, 'c', { ctrl: true }).leaving).toBe('interrupted');
     }
@@ -133,10 +164,21 @@ describe('whatever is pressed', () => {
   it('the cursor is on a line that is there and on the screen', () => {
     const action: fc.Arbitrary<TimelineAction> = fc.oneof(
       fc
-        .constantFrom<KeyAction['kind']>('first', 'last', 'detail', 'search', 'help', 'back', 'submit', 'erase')
+        .constantFrom<KeyAction['kind']>(
+          'first',
+          'last',
+          'detail',
+          'search',
+          'help',
+          'back',
+          'escape',
+          'submit',
+          'erase',
+        )
         .map((kind) => ({ kind }) as KeyAction),
       fc.integer({ min: -30, max: 30 }).map((by) => ({ kind: 'move', by }) as const),
       fc.integer({ min: -3, max: 3 }).map((by) => ({ kind: 'page', by }) as const),
+      fc.constantFrom<1 | -1>(1, -1).map((by) => ({ kind: 'match', by }) as const),
       fc.integer({ min: -1, max: 50 }).map((height) => ({ kind: 'resized', height }) as const),
       fc.constantFrom('a', 'b').map((text) => ({ kind: 'type', text }) as const),
       fc.record({
