@@ -35,8 +35,8 @@ export function statusOf(
   const always = ['masked', `line ${place}, ${first}${shownCount(state)} / ${state.total} shown`];
   const more = [...(state.found === undefined ? [] : [`/${state.needle}`]), view.fence];
   const separator = ` ${theme.bar} `;
-  // A long name must not push out how much is shown: that is how lines would be hidden.
-  const room = columns - cellWidth([verdict, '', ...always].join(separator));
+  // A long name must not push out how much is shown: that is how lines would be hidden. What follows may be one `…`.
+  const room = columns - cellWidth([verdict, '', ...always].join(separator) + theme.ellipsis);
   const name = cutCells(held?.name ?? view.name, Math.max(MIN_NAME, room), theme.ellipsis);
   const rest = ['', name, ...always, ...more].join(separator);
   return { verdict, isGood, rest: fitCells(rest, columns - cellWidth(verdict), theme.ellipsis) };
