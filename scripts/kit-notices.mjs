@@ -1,0 +1,53 @@
+// The texts that a kit carries beside the program: whose work is in it and on what terms, and how to run it.
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+const LICENCE_FILE = /^(?:licen[cs]e|copying|notice)/i;
+const RULE = '-'.repeat(80);
+
+/**
+ * The licences of packages, one after the other, as their authors wrote them.
+ * @param {string} root the folder that the paths of `packages` are in
+ * @param {readonly string[]} packages such as `node_modules/tar`
+ * @returns {{text: string, without: string[]}} the packages `without` a licence text name their licence only
+ */
+export function licences(root, packages) {
+  const without = [];
+  const parts = packages.map((path) => {
+    const folder = join(root, path);
+    const { name, version, license, author, homepage } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+    const files = readdirSync(folder)
+      .filter((file) => LICENCE_FILE.test(file))
+      .sort();
+    if (files.length === 0) without.push(name);
+    const by = typeof author === 'string' ? author : author?.name;
+    const texts =
+      files.length === 0
+        ? [`Its package has no licence text. It names ${license}${by === undefined ? '' : `, by ${by}`}.`]
+        : files.map((file) => readFileSync(join(folder, file), 'utf8').trim());
+    const source = homepage === undefined ? '' : `\n${homepage}`;
+    return `${RULE}\n${name} ${version}: ${license}${source}\n${RULE}\n\n${texts.join('\n\n')}\n`;
+  });
+  const head = `DaemonEye itself: see LICENSE. What this kit brings along for it, ${packages.length} packages:\n`;
+  return { text: [head, ...parts].join('\n'), without };
+}
+
+/** @param {{version: string, platform: string}} kit */
+export function howToRun({ version, platform }) {
+  return `DaemonEye ${version} for ${platform}
+
+Everything it needs lies in this folder: no Node.js, no npm, no network. It runs from wherever the folder is, and writes
+nothing into it.
+
+  sha256sum --quiet -c SHA256SUMS    all files arrived as they left
+  ./tour                             the whole loop on this machine, in a temporary folder; no root needed
+  bin/daemoneye --help               the commands
+
+  bin/daemoneye bundle verify bundles/samples/linux-baseline-2.bundle.tar --trust bundles/samples/root
+
+The sums tell a damaged copy from a whole one. They are no signature: whoever can change a file can change its sum.
+
+LICENSE is the licence of DaemonEye, THIRD-PARTY-LICENSES.txt those of what it brings along. README.md is about the
+project as a whole; what it says about npm does not concern this folder.
+`;
+}
