@@ -69,7 +69,10 @@ describe('rollback', () => {
     const { data, bundles } = await applied(2);
     const [one, two] = bundles;
     const outcome = await back(data);
-    expect(outcome).toMatchObject({ status: 'rolled-back', plan: { activeSeq: 2, diff: { changed: ['rule.yaml'] } } });
+    expect(outcome).toMatchObject({
+      status: 'rolled-back',
+      plan: { activeSeq: 2, diff: { relation: 'precedes', files: { changed: [{ path: 'rule.yaml' }] } } },
+    });
     expect(readlinkSync(join(channelOf(data), 'active'))).toBe('1');
     expect(readFileSync(join(channelOf(data), 'active/files/rule.yaml'), 'utf8')).toBe('rule 1');
     expect(readdirSync(channelOf(data)).sort()).toEqual(['1', 'active']);
