@@ -134,9 +134,7 @@ await attempt('binding', () => (process as unknown as { binding: (name: string) 
 clearInterval(alive);
 fs.writeSync(2, `${JSON.stringify({ ...answers, outside: fs.existsSync(outside) ? 'exists' : 'absent' })}\n`);
 // Last: it ends the process, or writes files where it stands.
-if (process.argv.includes('--interval=10')) {
-  process.chdir(log);
-  v8.setFlagsFromString('--trace-turbo');
-  fs.writeSync(2, 'flags were set\n');
-}
+process.chdir(log);
+v8.setFlagsFromString('--trace-turbo');
+fs.writeSync(2, 'flags were set\n');
 process.exit(0);

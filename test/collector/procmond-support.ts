@@ -1,8 +1,9 @@
-import { appendFileSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { generateX25519Identity, identityToRecipient } from 'age-encryption';
-import { onTestFinished } from 'vitest';
+import { afterAll, onTestFinished } from 'vitest';
 import { validateEvent } from '../../src/core/event.ts';
 import { formatPrivateKey } from '../../src/core/keys.ts';
 import { createDirectoryDurably } from '../../src/durable/files-io.ts';
@@ -10,11 +11,21 @@ import { FromAgentSchema, type FromCollector } from '../../src/ipc/gen/ipc_pb.ts
 import { type ProcmondOptions, procmondPaths } from '../../src/ipc/procmond-launch.ts';
 import { type CollectorProcess, type SpawnProcmond, spawnProcmond } from '../../src/ipc/spawn-io.ts';
 import { createLedger } from '../../src/ledger/create-io.ts';
+import { ensureBuilt, ROOT } from '../support/cli.ts';
 import { testKey } from '../support/keys.ts';
 import { tempDirectory } from '../support/temp.ts';
 
 export const HOST = 'testhost';
 export const KEY = testKey('procmond');
+
+let building: Promise<void> | undefined;
+
+/** The compiled main file, as it ships: the sources cost each process another second of the machine's time. */
+export async function compiledMain(): Promise<string> {
+  building ??= ensureBuilt();
+  await building;
+  return join(ROOT, 'dist/src/collector/procmond-main.js');
+}
 
 export type Place = ReturnType<typeof procmondPaths> & { readonly data: string };
 
@@ -63,6 +74,7 @@ export class Watched {
   #waiting: (() => void)[] = [];
   #ended = false;
   #id = 0n;
+  #started: Promise<void> | undefined;
 
   constructor(process: CollectorProcess) {
     this.process = process;
@@ -94,7 +106,13 @@ export class Watched {
     return body as Extract<FromCollector['body'], { case: C }>;
   }
 
+  /** Resolves when its first look is in; asked again, it is the same start. */
   async start(): Promise<void> {
+    this.#started ??= this.#start();
+    await this.#started;
+  }
+
+  async #start(): Promise<void> {
     await this.send({ case: 'start', value: {} });
     await this.until(
       'procmond itself',
@@ -151,25 +169,46 @@ export class Watched {
   }
 }
 
-/** Starts procmond from its sources behind its real fences; killed when the test ends. */
-export async function watch(
-  where: Place,
-  options: Partial<ProcmondOptions> & Partial<SpawnProcmond> = {},
-): Promise<Watched> {
+type WatchOptions = Partial<ProcmondOptions> & Partial<SpawnProcmond>;
+
+/** Starts procmond as it ships, behind its real fences; killed when the test ends. */
+export async function watch(where: Place, options: WatchOptions = {}): Promise<Watched> {
+  const procmond = await launch(where, options);
+  onTestFinished(() => killed(procmond));
+  return procmond;
+}
+
+/**
+ * One procmond for all tests of a file or `describe` that leave it as it was: started when first asked for, killed after
+ * the last of them.
+ */
+export function sharedProcmond(options: () => Promise<WatchOptions> | WatchOptions = () => ({})) {
+  let running: Promise<{ readonly procmond: Watched; readonly where: Place }> | undefined;
+  const begin = async () => {
+    const where = place(mkdtempSync(join(tmpdir(), 'daemoneye-test-')));
+    return { where, procmond: await launch(where, await options()) };
+  };
+  afterAll(async () => {
+    if (running === undefined) return;
+    const { procmond, where } = await running;
+    await killed(procmond);
+    rmSync(where.data, { recursive: true, force: true });
+  });
+  return () => {
+    running ??= begin();
+    return running;
+  };
+}
+
+async function launch(where: Place, options: WatchOptions): Promise<Watched> {
   const { data: _, ...paths } = where;
-  const process = await spawnProcmond({
-    ...paths,
-    recipients: [],
-    intervalMs: 20,
-    socketsMs: 0,
-    environment: false,
-    ...options,
-  });
-  onTestFinished(async () => {
-    process.kill('SIGKILL');
-    await process.exited;
-  });
-  return new Watched(process);
+  const quiet = { recipients: [], intervalMs: 20, socketsMs: 0, environment: false };
+  return new Watched(await spawnProcmond({ ...paths, ...quiet, main: await compiledMain(), ...options }));
+}
+
+async function killed({ process }: Watched): Promise<void> {
+  process.kill('SIGKILL');
+  await process.exited;
 }
 
 /** Every event keeps the contract. */

@@ -10,7 +10,18 @@ import { findSealed } from '../../src/seal/reader-io.ts';
 import { revealRecordKey } from '../../src/seal/recipients.ts';
 import { openRecord } from '../../src/seal/sealed-record.ts';
 import { tempDirectory } from '../support/temp.ts';
-import { assertContract, grep, HOST, KEY, person, place, type Seen, type Watched, watch } from './procmond-support.ts';
+import {
+  assertContract,
+  grep,
+  HOST,
+  KEY,
+  person,
+  place,
+  type Seen,
+  sharedProcmond,
+  type Watched,
+  watch,
+} from './procmond-support.ts';
 
 /** A child that lives until it is told to go on. */
 function child(
@@ -28,9 +39,11 @@ const isOf =
   (seen: Seen) =>
     seen.type === type && seen.data['process_pid'] === pid;
 
-describe.skipIf(process.platform !== 'linux')('procmond', () => {
+describe.skipIf(process.platform !== 'linux')('procmond, where nobody may open what it seals,', () => {
+  const bare = sharedProcmond(() => ({ socketsMs: 50, environment: true }));
+
   it('says who it is and what it can see before it is told to start, and nothing else', async () => {
-    const procmond = await watch(place(), { socketsMs: 50, environment: true });
+    const { procmond } = await bare();
     const { value } = await procmond.message('hello');
     expect(value.collector).toBe('procmond');
     expect(value.host).toBe(HOST);
@@ -42,8 +55,62 @@ describe.skipIf(process.platform !== 'linux')('procmond', () => {
     expect(procmond.messages.map(({ body }) => body.case)).toEqual(['hello']);
   });
 
+  it('keeps no value where the trust root names no recipients, and says so in the log', async () => {
+    const { procmond, where } = await bare();
+    await procmond.start();
+    const gap = await procmond.until(
+      'the gap',
+      ({ type, data }) => type === 'collector.gap' && data['cause'] === 'unavailable',
+    );
+    expect(gap.data['reason']).toContain('no recipients');
+    const own = await procmond.until('itself', isOf('process.snapshot', procmond.process));
+    expect(own.data).toMatchObject({ argv_state: 'captured', argv_commit: expect.stringMatching(/^sha256:/) });
+    expect(grep(where.sealed, '')).toEqual([]);
+  });
+
+  it('answers for its health', async () => {
+    const { procmond } = await bare();
+    await procmond.start();
+    await procmond.send({ case: 'ack', value: { seq: 0n } });
+    const { body } = await procmond.ask({ case: 'healthRequest', value: {} });
+    if (body.case !== 'health') throw new Error(`an answer about ${body.case}`);
+    expect(body.value).toMatchObject({ state: 'watching', shed: 0n });
+    expect(body.value.events).toBeGreaterThan(1n);
+    expect(body.value.sources[0]).toMatchObject({ name: 'procfs', state: 'active' });
+  });
+
+  it('sends the very lines that are in its log, which holds', async () => {
+    const { procmond, where } = await bare();
+    await procmond.start();
+    const { body } = await procmond.ask({ case: 'checkpointRequest', value: {} });
+    expect(body.case === 'checkpoint' && body.value.size > 0n).toBe(true);
+    await procmond.stop();
+    expect(grep(where.sealed, '')).toEqual([]);
+    using reader = await openLedgerReader(where.log);
+    expect(procmond.seen.map(({ seq }) => seq)).toEqual(Array.from({ length: reader.size }, (_, i) => i));
+    let seq = 0;
+    for await (const line of reader.lines()) {
+      expect(Buffer.from(line)).toEqual(Buffer.from(procmond.seen[seq]?.bytes ?? []));
+      seq += 1;
+    }
+    expect(procmond.seen.at(0)?.type).toBe('collector.start');
+    expect(procmond.seen.at(-1)).toMatchObject({
+      type: 'collector.stop',
+      data: { cause: 'command', reason: 'the test is over' },
+    });
+    const { value } = await procmond.message('stopped');
+    expect(Number(value.logSize)).toBe(reader.size);
+    const report = await verifyLedger(where.log, { key: KEY.publicKey });
+    expect(report.verdict).toBe('trusted');
+    assertContract(procmond.seen);
+  });
+});
+
+describe.skipIf(process.platform !== 'linux')('procmond', () => {
+  const shared = sharedProcmond(() => ({ environment: true, intervalMs: 10 }));
+
   it('tells of a start, an exec and an exit, with what it was', async () => {
-    const procmond = await watch(place(), { environment: true });
+    const { procmond } = await shared();
     await procmond.start();
     const started = child('/bin/sh', ['-c', 'read line; exec sleep 600', 'planted'], { env: { PLANTED: 'x', A: 'b' } });
     const start = await procmond.until('the start', isOf('process.start', started));
@@ -80,7 +147,7 @@ describe.skipIf(process.platform !== 'linux')('procmond', () => {
   });
 
   it('tells how a process ended while nobody has waited for it', async () => {
-    const procmond = await watch(place());
+    const { procmond } = await shared();
     await procmond.start();
     // The parent never waits: its child stays a zombie.
     const parent = child('/bin/sh', ['-c', '(exit 7) & exec sleep 600']);
@@ -103,23 +170,26 @@ describe.skipIf(process.platform !== 'linux')('procmond', () => {
       process_hash_sha256: createHash('sha256').update(bytes).digest('hex'),
       process_hash_blake3: await blake3(bytes),
     };
-    const [kept, deleted] = [child(program, ['600']), child(program, ['601'])];
+    const other = join(where, 'another program');
+    copyFileSync('/bin/sleep', other);
+    const [deleted, replaced] = [child(program, ['600']), child(other, ['601'])];
     rmSync(program);
-    const replaced = deleted;
+    rmSync(other);
+    writeFileSync(other, 'another');
     const procmond = await watch(place());
     await procmond.start();
     const of = (pid: number | undefined) =>
       procmond.until('it', ({ type, data }) => type === 'process.snapshot' && data['process_pid'] === pid);
-    expect((await of(kept.pid)).data).toMatchObject({
+    expect((await of(deleted.pid)).data).toMatchObject({
       process_executable: program,
       process_executable_state: 'deleted',
       ...hashes,
     });
-    writeFileSync(program, 'another');
-    const later = await watch(place());
-    await later.start();
-    const seen = await later.until('it', ({ data }) => data['process_pid'] === replaced.pid);
-    expect(seen.data).toMatchObject({ process_executable: program, process_executable_state: 'replaced', ...hashes });
+    expect((await of(replaced.pid)).data).toMatchObject({
+      process_executable: other,
+      process_executable_state: 'replaced',
+      ...hashes,
+    });
   });
 
   it('is not misled by names: control characters, bytes that are no text, " (deleted)" for real', async () => {
@@ -136,7 +206,7 @@ describe.skipIf(process.platform !== 'linux')('procmond', () => {
         odOf(name),
       ]);
     });
-    const procmond = await watch(place());
+    const { procmond } = await shared();
     await procmond.start();
     const [control, raw, marked] = await Promise.all(
       children.map(({ pid }) =>
@@ -160,7 +230,7 @@ describe.skipIf(process.platform !== 'linux')('procmond', () => {
   });
 
   it('survives processes that vanish while they are read', async () => {
-    const procmond = await watch(place(), { intervalMs: 10 });
+    const { procmond } = await shared();
     await procmond.start();
     const burst = child('/bin/sh', [
       '-c',
@@ -173,7 +243,8 @@ describe.skipIf(process.platform !== 'linux')('procmond', () => {
         (isOf('process.start', burst)(seen) && seen.data['process_name'] === 'sleep'),
     );
     assertContract(procmond.seen);
-    expect((await procmond.stop()).code).toBe(0);
+    const { body } = await procmond.ask({ case: 'healthRequest', value: {} });
+    expect(body.case === 'health' && body.value.state).toBe('watching');
   });
 
   it('writes nothing in clear but what the agent gets: the value is sealed, and opens to what was committed to', async () => {
@@ -199,47 +270,6 @@ describe.skipIf(process.platform !== 'linux')('procmond', () => {
       const value = openRecord(entry.record, await revealRecordKey(entry, identity), start.data[field]);
       expect(Buffer.from(value).toString()).toBe(expected);
     }
-  });
-
-  it('keeps no value where the trust root names no recipients, and says so in the log', async () => {
-    const where = place();
-    const procmond = await watch(where);
-    await procmond.start();
-    const gap = await procmond.until(
-      'the gap',
-      ({ type, data }) => type === 'collector.gap' && data['cause'] === 'unavailable',
-    );
-    expect(gap.data['reason']).toContain('no recipients');
-    const own = await procmond.until('itself', isOf('process.snapshot', procmond.process));
-    expect(own.data).toMatchObject({ argv_state: 'captured', argv_commit: expect.stringMatching(/^sha256:/) });
-    await procmond.stop();
-    expect(grep(where.sealed, '')).toEqual([]);
-  });
-
-  it('sends the very lines that are in its log, which holds', async () => {
-    const where = place();
-    const procmond = await watch(where);
-    await procmond.start();
-    const { body } = await procmond.ask({ case: 'checkpointRequest', value: {} });
-    expect(body.case === 'checkpoint' && body.value.size > 0n).toBe(true);
-    await procmond.stop();
-    using reader = await openLedgerReader(where.log);
-    expect(procmond.seen.map(({ seq }) => seq)).toEqual(Array.from({ length: reader.size }, (_, i) => i));
-    let seq = 0;
-    for await (const line of reader.lines()) {
-      expect(Buffer.from(line)).toEqual(Buffer.from(procmond.seen[seq]?.bytes ?? []));
-      seq += 1;
-    }
-    expect(procmond.seen.at(0)?.type).toBe('collector.start');
-    expect(procmond.seen.at(-1)).toMatchObject({
-      type: 'collector.stop',
-      data: { cause: 'command', reason: 'the test is over' },
-    });
-    const { value } = await procmond.message('stopped');
-    expect(Number(value.logSize)).toBe(reader.size);
-    const report = await verifyLedger(where.log, { key: KEY.publicKey });
-    expect(report.verdict).toBe('trusted');
-    assertContract(procmond.seen);
   });
 
   it.each([
@@ -302,17 +332,6 @@ describe.skipIf(process.platform !== 'linux')('procmond', () => {
     const exit = await procmond.process.exited;
     expect(exit.code).toBe(1);
     expect(exit.complaint).toMatch(new RegExp(`^procmond: .+ \\[${code}\\]$`));
-  });
-
-  it('answers for its health', async () => {
-    const procmond = await watch(place());
-    await procmond.start();
-    await procmond.send({ case: 'ack', value: { seq: 0n } });
-    const { body } = await procmond.ask({ case: 'healthRequest', value: {} });
-    if (body.case !== 'health') throw new Error(`an answer about ${body.case}`);
-    expect(body.value).toMatchObject({ state: 'watching', shed: 0n });
-    expect(body.value.events).toBeGreaterThan(1n);
-    expect(body.value.sources[0]).toMatchObject({ name: 'procfs', state: 'active' });
   });
 });
 

@@ -8,7 +8,7 @@ import { leafOf } from '../../src/ledger/chain.ts';
 import { createHashFunction } from '../../src/ledger/hashing.ts';
 import { parseLine } from '../../src/ledger/line.ts';
 import { verifyLineSignature } from '../../src/ledger/line-signature.ts';
-import { assertContract, KEY, place, type Seen, type Watched, watch } from './procmond-support.ts';
+import { assertContract, KEY, place, type Seen, sharedProcmond, type Watched, watch } from './procmond-support.ts';
 
 type Limits = {
   readonly depth?: number;
@@ -17,26 +17,37 @@ type Limits = {
   readonly maxBytes?: bigint;
 };
 
-/** A shell that waits for a line, then does the rest; traced from before that. */
-async function traced(procmond: Watched, script: string, limits: Limits = {}) {
+let traces = 0;
+
+/** No two traces of this file have the same: they share a procmond. */
+function newTraceId(): string {
+  traces += 1;
+  return `trace-${traces}`;
+}
+
+/** A shell that waits for a line, then does the rest; traced from before that. @returns the id of the trace */
+async function traced(procmond: Watched, script: string, limits: Limits = {}): Promise<string> {
   const root = spawn('/bin/sh', ['-c', `read line; ${script}`], { stdio: ['pipe', 'ignore', 'ignore'] });
   onTestFinished(() => void root.kill('SIGKILL'));
   const { data } = await procmond.until(
     'the root',
     (seen) => seen.type === 'process.start' && seen.data['process_pid'] === root.pid,
   );
-  const state = await follow(procmond, data['entity'], limits);
+  const traceId = newTraceId();
+  const state = await follow(procmond, data['entity'], { traceId, ...limits });
   expect(state).toMatchObject({ state: 'started' });
-  await procmond.until('trace.start', ({ type }) => type === 'trace.start');
+  await procmond.until('trace.start', isOf(traceId, 'trace.start'));
   root.stdin?.write('go\n');
-  return root;
+  return traceId;
 }
 
-async function follow(procmond: Watched, entity: string, limits: Limits, more: object = {}) {
+const isOf = (traceId: string, wanted: string) => (seen: Seen) =>
+  seen.type === wanted && seen.data['trace_id'] === traceId;
+
+async function follow(procmond: Watched, entity: string, options: Limits & { readonly traceId: string }) {
   const { body } = await procmond.ask({
     case: 'traceStart',
     value: {
-      traceId: 'trace-1',
       entity,
       depth: 8,
       cmdlines: true,
@@ -47,17 +58,16 @@ async function follow(procmond: Watched, entity: string, limits: Limits, more: o
       cause: 'rule',
       reason: 'a test',
       ruleId: 'rule-1',
-      ...limits,
-      ...more,
+      ...options,
     },
   });
   return body.case === 'trace' ? body.value : undefined;
 }
 
 /** The lines of the trace, checked as an auditor would: signed, chained, complete. */
-async function audit(procmond: Watched): Promise<Seen[]> {
-  const stop = await procmond.until('trace.stop', ({ type }) => type === 'trace.stop');
-  const lines = procmond.seen.filter(({ data }) => data['trace_id'] === 'trace-1');
+async function audit(procmond: Watched, traceId: string): Promise<Seen[]> {
+  const stop = await procmond.until('trace.stop', isOf(traceId, 'trace.stop'));
+  const lines = procmond.seen.filter(({ data }) => data['trace_id'] === traceId);
   const blake3 = await createHashFunction('blake3');
   let head: string | undefined;
   for (const [i, { bytes, data }] of lines.entries()) {
@@ -73,18 +83,20 @@ async function audit(procmond: Watched): Promise<Seen[]> {
   const { tseq: _, tprev, ...start } = first?.data ?? {};
   expect(first?.type).toBe('trace.start');
   expect(tprev).toBe(sha256Digest(encodeCanonicalJson(start)));
-  assertContract(procmond.seen);
+  assertContract(lines);
   return lines;
 }
 
 const typesOf = (lines: readonly Seen[]) => lines.map(({ type }) => type);
 
 describe.skipIf(process.platform !== 'linux')('a trace', () => {
+  const shared = sharedProcmond(() => ({ socketsMs: 40 }));
+
   it('follows a lineage to its end, each line signed and chained, and says how many there were', async () => {
-    const procmond = await watch(place());
+    const { procmond } = await shared();
     await procmond.start();
-    await traced(procmond, 'sh -c "sleep 0.5; exec sleep 0.2"; sleep 0.3');
-    const lines = await audit(procmond);
+    const trace = await traced(procmond, 'sh -c "sleep 0.5; exec sleep 0.2"; sleep 0.3');
+    const lines = await audit(procmond, trace);
     expect(lines.find(({ type }) => type === 'process.snapshot')?.data['entity']).toBe(lines[0]?.data['entity']);
     expect(lines.at(-1)?.data).toMatchObject({ cause: 'exited' });
     const masks = lines.map(({ data }) => data['argv_mask']);
@@ -94,7 +106,7 @@ describe.skipIf(process.platform !== 'linux')('a trace', () => {
     expect(lines.filter(({ type }) => type === 'process.exit').length).toBe(entities.size - 1);
     const { value } = await procmond.message(
       'trace',
-      ({ body }) => body.case === 'trace' && body.value.state === 'stopped',
+      ({ body }) => body.case === 'trace' && body.value.traceId === trace && body.value.state === 'stopped',
     );
     expect(value).toMatchObject({ cause: 'exited', count: BigInt(lines.length) });
     expect(Number(value.lastSeq)).toBe(lines.at(-1)?.seq);
@@ -107,11 +119,11 @@ describe.skipIf(process.platform !== 'linux')('a trace', () => {
     onTestFinished(() => void server.close());
     await once(server, 'listening');
     const { port } = server.address() as { port: number };
-    const procmond = await watch(place(), { socketsMs: 40 });
+    const { procmond } = await shared();
     await procmond.start();
     const client = `const s = require('node:net').connect(${port}, '127.0.0.1'); s.on('connect', () => setTimeout(() => s.end(), 1500))`;
-    await traced(procmond, `"${process.execPath}" -e "${client}"`);
-    const lines = await audit(procmond);
+    const trace = await traced(procmond, `"${process.execPath}" -e "${client}"`);
+    const lines = await audit(procmond, trace);
     const connect = lines.find(({ type }) => type === 'network.connect');
     expect(connect?.data).toMatchObject({
       network_transport: 'tcp',
@@ -143,10 +155,10 @@ describe.skipIf(process.platform !== 'linux')('a trace', () => {
   });
 
   it('ends at its limits, and says at which', async () => {
-    const procmond = await watch(place());
+    const { procmond } = await shared();
     await procmond.start();
-    await traced(procmond, 'while :; do sleep 0.05; done', { maxEvents: 6n });
-    const lines = await audit(procmond);
+    const trace = await traced(procmond, 'while :; do sleep 0.05; done', { maxEvents: 6n });
+    const lines = await audit(procmond, trace);
     expect(typesOf(lines).slice(-2)).toEqual(['trace.limit', 'trace.stop']);
     expect(lines.at(-2)?.data).toMatchObject({ limit: 'events' });
     expect(lines.at(-1)?.data).toMatchObject({ cause: 'limit', tcount: 7 });
@@ -156,43 +168,44 @@ describe.skipIf(process.platform !== 'linux')('a trace', () => {
     ['seconds', { maxSeconds: 1n }],
     ['bytes', { maxBytes: 100n }],
   ])('ends at its limit of %s', async (limit, limits) => {
-    const procmond = await watch(place());
+    const { procmond } = await shared();
     await procmond.start();
-    await traced(procmond, 'exec sleep 600', limits);
-    const lines = await audit(procmond);
+    const trace = await traced(procmond, 'exec sleep 600', limits);
+    const lines = await audit(procmond, trace);
     expect(lines.at(-2)?.data).toMatchObject({ limit });
     expect(lines.at(-1)?.data).toMatchObject({ cause: 'limit' });
   });
 
   it('leaves out what is too far down, and counts it', async () => {
-    const procmond = await watch(place());
+    const { procmond } = await shared();
     await procmond.start();
-    await traced(procmond, 'sh -c "sleep 0.6; :"; :', { depth: 1 });
-    const lines = await audit(procmond);
+    const trace = await traced(procmond, 'sh -c "sleep 0.6; :"; :', { depth: 1 });
+    const lines = await audit(procmond, trace);
     expect(lines.map(({ data }) => data['argv_mask'])).not.toContain('sleep <number>');
     expect(lines.at(-2)?.data).toMatchObject({ limit: 'depth', dropped: 1 });
     expect(lines.at(-1)?.data).toMatchObject({ cause: 'exited' });
   });
 
   it('is ended in good order when the agent or procmond ends it', async () => {
-    const procmond = await watch(place());
+    const { procmond } = await shared();
     await procmond.start();
-    await traced(procmond, 'exec sleep 600');
-    await procmond.send({ case: 'traceStop', value: { traceId: 'trace-1' } });
-    expect((await audit(procmond)).at(-1)?.data).toMatchObject({ cause: 'command' });
+    const trace = await traced(procmond, 'exec sleep 600');
+    await procmond.send({ case: 'traceStop', value: { traceId: trace } });
+    expect((await audit(procmond, trace)).at(-1)?.data).toMatchObject({ cause: 'command' });
 
     const other = await watch(place());
     await other.start();
-    await traced(other, 'exec sleep 600');
+    const last = await traced(other, 'exec sleep 600');
     await other.stop();
-    expect((await audit(other)).at(-1)?.data).toMatchObject({ cause: 'shutdown' });
+    expect((await audit(other, last)).at(-1)?.data).toMatchObject({ cause: 'shutdown' });
   });
 
   it('of what is gone already is two lines', async () => {
-    const procmond = await watch(place());
+    const { procmond } = await shared();
     await procmond.start();
-    expect(await follow(procmond, 'testhost:boot:4000000:1', {})).toMatchObject({ state: 'started' });
-    expect(typesOf(await audit(procmond))).toEqual(['trace.start', 'trace.stop']);
+    const trace = newTraceId();
+    expect(await follow(procmond, 'testhost:boot:4000000:1', { traceId: trace })).toMatchObject({ state: 'started' });
+    expect(typesOf(await audit(procmond, trace))).toEqual(['trace.start', 'trace.stop']);
   });
 
   it.each([
@@ -204,11 +217,13 @@ describe.skipIf(process.platform !== 'linux')('a trace', () => {
     ['a depth beyond any', 'testhost:boot:1:1', { depth: 65 }],
     ['an id that is none', 'testhost:boot:1:1', { traceId: 'a b' }],
   ])('is refused with %s, in words', async (_, entity, wrong) => {
-    const procmond = await watch(place());
+    const { procmond } = await shared();
     await procmond.start();
-    const state = await follow(procmond, entity, {}, wrong);
+    const before = procmond.seen.length;
+    const state = await follow(procmond, entity, { traceId: newTraceId(), ...wrong });
     expect(state?.state).toBe('refused');
     expect(state?.cause).not.toBe('');
-    expect(procmond.seen.some(({ type }) => type.startsWith('trace.'))).toBe(false);
+    await procmond.ask({ case: 'healthRequest', value: {} });
+    expect(procmond.seen.slice(before).some(({ type }) => type.startsWith('trace.'))).toBe(false);
   });
 });

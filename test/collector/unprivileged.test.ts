@@ -6,7 +6,7 @@ import { procmondArguments } from '../../src/ipc/procmond-launch.ts';
 import { spawnCollector } from '../../src/ipc/spawn-io.ts';
 import { verifyLedger } from '../../src/ledger/verify-io.ts';
 import { hasTool } from '../support/cli.ts';
-import { assertContract, KEY, person, place, type Seen, Watched, watch } from './procmond-support.ts';
+import { assertContract, compiledMain, KEY, person, place, type Seen, Watched, watch } from './procmond-support.ts';
 
 const NOBODY = 65_534;
 /** As root we can become somebody else; otherwise every other test here runs without privilege already. */
@@ -45,7 +45,8 @@ describe.skipIf(!canChange)('procmond as a user without privilege', () => {
     const { recipient } = await person();
     const { data: _, ...paths } = where;
     const options = { ...paths, recipients: [recipient], intervalMs: 20, socketsMs: 100, environment: true };
-    const procmond = new Watched(await spawnCollector(...as(NOBODY, process.execPath, procmondArguments(options))));
+    const args = procmondArguments(options, await compiledMain());
+    const procmond = new Watched(await spawnCollector(...as(NOBODY, process.execPath, args)));
     onTestFinished(() => procmond.process.kill('SIGKILL'));
     const { value } = await procmond.message('hello');
     expect(value.limitations.join('\n')).toContain('CAP_SYS_PTRACE');
@@ -94,7 +95,8 @@ describe.skipIf(!canChange)('procmond as a user without privilege', () => {
     const where = place();
     const { data: _, ...paths } = where;
     const options = { ...paths, recipients: [], intervalMs: 20, socketsMs: 0, environment: false };
-    const child = await spawnCollector(...as(NOBODY, process.execPath, procmondArguments(options)));
+    const args = procmondArguments(options, await compiledMain());
+    const child = await spawnCollector(...as(NOBODY, process.execPath, args));
     const { code, complaint } = await child.exited;
     expect(code).toBe(1);
     expect(complaint).toMatch(/^procmond: .+ \[[A-Z_]+\]$/);
