@@ -8,7 +8,7 @@ import { openLedgerWriter } from '../ledger/writer-io.ts';
 import { openSealer } from '../seal/writer-io.ts';
 import { runCollector } from './collector.ts';
 import { lastMoment, machineSurroundings } from './machine-io.ts';
-import { adaptDurability, closeNativeDoors, openSynchronousFile } from './permission-model-io.ts';
+import { closeNativeDoors } from './native-doors-io.ts';
 import { ProcfsSource } from './procfs/source-io.ts';
 
 export const PROCMOND = 'procmond';
@@ -24,18 +24,10 @@ export async function runProcmond(
   stream: Duplex,
   signal: AbortSignal,
 ): Promise<void> {
-  adaptDurability();
   const surroundings = machineSurroundings();
   const { boot, clock } = surroundings;
   const lastSeen = await lastMoment(options.log);
-  await using writer = await openLedgerWriter({
-    directory: options.log,
-    key,
-    boot,
-    clock,
-    random: systemRandom,
-    openFile: openSynchronousFile,
-  });
+  await using writer = await openLedgerWriter({ directory: options.log, key, boot, clock, random: systemRandom });
   closeNativeDoors();
   await using sealer = await openSealer({
     directory: options.sealed,

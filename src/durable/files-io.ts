@@ -14,6 +14,7 @@ import {
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { durableErrorFrom, errnoOf } from './errors.ts';
+import { mustWriteThrough, throughFlag, writeThroughName } from './write-through-io.ts';
 
 const PRIVATE_FILE = 0o600;
 const PRIVATE_DIRECTORY = 0o700;
@@ -35,7 +36,7 @@ export function writeFileDurably(
   try {
     writeAndSync(temporary, content instanceof Uint8Array ? [content] : content, options.mode ?? PRIVATE_FILE);
     renameSync(temporary, path);
-    syncDirectory(dirname(path));
+    syncNames(path);
   } catch (cause) {
     rmSync(temporary, { force: true });
     throw durableErrorFrom(cause, 'write', path);
@@ -49,11 +50,14 @@ export function temporaryName(path: string): string {
 
 function writeAndSync(path: string, pieces: Iterable<Uint8Array>, mode: number): void {
   // O_EXCL and O_NOFOLLOW: never through something that was put there for us to follow.
-  const fd = openSync(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
+  const fd = openSync(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | throughFlag(), mode);
   try {
+    // Refused on a descriptor; the name is ours alone, and nobody can have put a link there.
+    if (mustWriteThrough()) chmodSync(path, mode);
     for (const piece of pieces) {
       for (let done = 0; done < piece.length; ) done += writeSync(fd, piece, done, piece.length - done);
     }
+    if (mustWriteThrough()) return;
     fchmodSync(fd, mode);
     fsyncSync(fd);
   } finally {
@@ -61,13 +65,22 @@ function writeAndSync(path: string, pieces: Iterable<Uint8Array>, mode: number):
   }
 }
 
+/** Makes the name of what was just moved there survive a power cut. */
+function syncNames(path: string): void {
+  if (mustWriteThrough()) writeThroughName(path);
+  else syncDirectory(dirname(path));
+}
+
 /**
  * Makes the names in a directory survive a power cut: what was created, renamed or removed there before.
+ *
+ * Under Node's permission model it can't, and does nothing: there the name of a new file becomes durable with the first
+ * synchronous write to it, and what was removed may be there again after a power cut.
  * @throws DurableError
  */
 export function syncDirectory(path: string): void {
   // Windows can't open a directory; NTFS journals names by itself.
-  if (process.platform === 'win32') return;
+  if (process.platform === 'win32' || mustWriteThrough()) return;
   try {
     const fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
     try {
@@ -92,7 +105,7 @@ export function renameDurably(from: string, to: string): void {
   } catch (cause) {
     throw durableErrorFrom(cause, `move to ${basename(to)}`, from);
   }
-  syncDirectory(dirname(to));
+  syncNames(to);
   if (dirname(from) !== dirname(to)) syncDirectory(dirname(from));
 }
 

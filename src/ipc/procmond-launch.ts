@@ -54,7 +54,7 @@ export function procmondMain(): string {
  * - `--freeze-flags-after-init`: V8's tracing flags, set at run time, write files past the permission model.
  * - Not `--disallow-code-generation-from-strings`: the ledger checks its genesis with ajv, which compiles its schemas.
  * - node:sqlite, which the ledger's lock needs, is native and bound by none of this: procmond gives it up by itself as
- *   soon as the lock is held (collector/permission-model-io.ts).
+ *   soon as the lock is held (collector/native-doors-io.ts).
  * @param main another main file, for tests
  * @throws IpcError LAUNCH_OPTIONS for a path that is not absolute or would be read as a pattern
  */

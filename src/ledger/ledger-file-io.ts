@@ -1,5 +1,6 @@
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
+import { mustWriteThrough, openWrittenThrough } from '../durable/write-through-io.ts';
 
 /** A file a log writes. An interface, so that tests can make disks fail. */
 export type LedgerFile = {
@@ -17,6 +18,7 @@ export type OpenLedgerFile = (path: string) => Promise<LedgerFile>;
 const { O_CREAT, O_NOFOLLOW, O_RDWR } = constants;
 
 export const openLedgerFile: OpenLedgerFile = async (path) => {
+  if (mustWriteThrough()) return await openWrittenThrough(path);
   const handle = await open(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600);
   return {
     write: async (bytes, position) => {

@@ -11,7 +11,7 @@ import * as net from 'node:net';
 import { join } from 'node:path';
 import * as v8 from 'node:v8';
 import { Worker } from 'node:worker_threads';
-import { adaptDurability, closeNativeDoors, openSynchronousFile } from '../../src/collector/permission-model-io.ts';
+import { closeNativeDoors } from '../../src/collector/native-doors-io.ts';
 import { parsePrivateKey } from '../../src/core/keys.ts';
 import { parseProcmondArguments } from '../../src/ipc/procmond-launch.ts';
 import { systemSurroundings } from '../../src/ledger/surroundings-io.ts';
@@ -47,14 +47,8 @@ const settled = (emitter: NodeJS.EventEmitter, success: string) =>
     emitter.once('error', reject);
   });
 
-adaptDurability();
 const key = parsePrivateKey(fs.readFileSync(keyFile, 'utf8'));
-await using _writer = await openLedgerWriter({
-  ...systemSurroundings(),
-  directory: log,
-  key,
-  openFile: openSynchronousFile,
-});
+await using _writer = await openLedgerWriter({ ...systemSurroundings(), directory: log, key });
 closeNativeDoors();
 
 await attempt('connect tcp', () => settled(net.connect(9, '127.0.0.1'), 'connect'));

@@ -309,13 +309,14 @@ describe.skipIf(process.platform !== 'linux')('procmond', () => {
   });
 
   it('is the only one to write its log', async () => {
-    const where = place();
-    const first = await watch(where);
-    await first.start();
+    const { procmond, where } = await shared();
+    await procmond.start();
     const second = await watch(where);
     const { code, complaint } = await second.process.exited;
     expect(code).toBe(1);
     expect(complaint).toContain('[LOCKED]');
+    const { body } = await procmond.ask({ case: 'checkpointRequest', value: {} });
+    expect(body.case).toBe('checkpoint');
   });
 
   it.each([

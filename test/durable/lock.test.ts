@@ -4,8 +4,11 @@ import { existsSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSyn
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { acquireLock } from '../../src/durable/lock-io.ts';
+import { hasTool } from '../support/cli.ts';
 import { expectCode } from '../support/expect-code.ts';
 import { tempDirectory } from '../support/temp.ts';
+
+const LOCK_CHILD = join(import.meta.dirname, 'lock-child.ts');
 
 describe('a lock', () => {
   it('has one holder in a process, and can be taken again once released', () => {
@@ -55,6 +58,31 @@ describe('a lock', () => {
     acquireLock(path).release();
   });
 
+  it('is won by exactly one of those who race for it, and by another when that one is killed', async () => {
+    const path = join(tempDirectory(), 'lock');
+    for (let round = 0; round < 2; round += 1) {
+      const racers = await Promise.allSettled(Array.from({ length: 3 }, () => lockInChild(path)));
+      const [winner, ...others] = racers.flatMap((racer) => (racer.status === 'fulfilled' ? [racer.value] : []));
+      const losers = racers.flatMap((racer) => (racer.status === 'rejected' ? [String(racer.reason)] : []));
+      expect(others).toEqual([]);
+      expect(losers).toHaveLength(2);
+      for (const complaint of losers) expect(complaint).toContain("code: 'LOCKED'");
+      winner?.kill('SIGKILL');
+      if (winner !== undefined) await once(winner, 'exit');
+    }
+  });
+
+  const canUnshare = process.geteuid?.() === 0 && hasTool('unshare');
+  it.skipIf(!canUnshare)('keeps out who sees no process of its holder (needs root and unshare)', async () => {
+    // A container with the same data directory: a lock that names a process would look abandoned there.
+    const path = join(tempDirectory(), 'lock');
+    const args = ['--pid', '--fork', '--mount-proc', '--kill-child', process.execPath, LOCK_CHILD, path];
+    const holder = await lockInChild(path, 'unshare', args);
+    expectCode(() => acquireLock(path), 'LOCKED');
+    holder.kill('SIGKILL');
+    await once(holder, 'exit');
+  });
+
   it('held here, keeps a child out', async () => {
     const path = join(tempDirectory(), 'lock');
     using _ = acquireLock(path);
@@ -93,9 +121,12 @@ describe('a lock that can not be', () => {
 });
 
 /** Resolves when the child has the lock; rejects with what it printed when it ended instead. */
-async function lockInChild(path: string): Promise<ChildProcess> {
-  const script = join(import.meta.dirname, 'lock-child.ts');
-  const child = spawn(process.execPath, [script, path], { stdio: ['pipe', 'pipe', 'pipe'] });
+async function lockInChild(
+  path: string,
+  command = process.execPath,
+  args: readonly string[] = [LOCK_CHILD, path],
+): Promise<ChildProcess> {
+  const child = spawn(command, [...args], { stdio: ['pipe', 'pipe', 'pipe'] });
   onTestFinished(() => void child.kill('SIGKILL'));
   let errors = '';
   child.stderr.on('data', (chunk) => {
