@@ -1,5 +1,6 @@
 import type { Digest } from '../core/digest.ts';
 import type { EventData, EventType } from '../core/event-data.ts';
+import { traceStop } from '../core/evidence/trace-chain.ts';
 import type { PrivateKey } from '../core/keys.ts';
 import type { JsonObject } from '../core/strict-json.ts';
 import { DurableError } from '../durable/errors.ts';
@@ -158,7 +159,7 @@ export class Pump {
   async #stopTrace(trace: Trace, cause: TraceCause): Promise<void> {
     if (trace.tooDeep > 0) await this.#writeLimit(trace, 'depth', trace.tooDeep);
     this.#traces.delete(trace.id);
-    const data = { trace_id: trace.id, cause, tcount: trace.count, thead: trace.head };
+    const data = { cause, ...traceStop(trace.end) };
     await this.#writeTraced(trace, { type: 'trace.stop', data });
     this.#options.traceEnded(trace, cause);
   }

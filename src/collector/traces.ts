@@ -1,7 +1,13 @@
 import type { Digest } from '../core/digest.ts';
-import { sha256Digest } from '../core/digest.ts';
 import type { Entity, EventData } from '../core/event-data.ts';
-import { encodeCanonicalJson } from '../core/jcs.ts';
+import {
+  type TraceEnd,
+  type TraceLink,
+  traceLink,
+  traceNext,
+  traceOpen,
+  traceSeed,
+} from '../core/evidence/trace-chain.ts';
 import type { Followed, Observation } from './source.ts';
 
 export type TraceLimit = EventData['trace.limit']['limit'];
@@ -13,23 +19,15 @@ export type TraceRequest = {
   readonly command: Digest | undefined;
 };
 
-/** What one line of a trace carries: where it stands, and the line before it. */
-export type TraceLink = { readonly trace_id: string; readonly tseq: number; readonly tprev: Digest };
-
 /** Traces at a time. */
 export const MAX_TRACES = 8;
 
-/**
- * One trace as a chain of its own within the log. Its first line is trace.start, whose `tprev` is the digest of the
- * TraceCommand's payload or, where a rule asked for it, of trace.start's own data without `tseq` and `tprev`. Its last
- * line is trace.stop: `tcount` lines came before it, `thead` (and `tprev`) is the last of them.
- */
+/** One trace as a chain of its own within the log, which lineage belongs to it, and when it has had enough. */
 export class Trace {
   readonly request: TraceRequest;
   readonly #depthOf = new Map<Entity, number>();
   readonly #living = new Set<Entity>();
-  #head: Digest;
-  #count = 0;
+  #end: TraceEnd;
   #bytes = 0;
   /** Descendants that were too far down. */
   tooDeep = 0;
@@ -38,7 +36,7 @@ export class Trace {
 
   constructor(request: TraceRequest) {
     this.request = request;
-    this.#head = request.command ?? sha256Digest(encodeCanonicalJson(request.start));
+    this.#end = traceOpen(this.id, traceSeed(request.start, request.command));
   }
 
   get id(): string {
@@ -46,11 +44,12 @@ export class Trace {
   }
 
   get count(): number {
-    return this.#count;
+    return this.#end.count;
   }
 
-  get head(): Digest {
-    return this.#head;
+  /** Where its next line attaches. */
+  get end(): TraceEnd {
+    return this.#end;
   }
 
   /** Nothing of the lineage lives any more. */
@@ -59,13 +58,12 @@ export class Trace {
   }
 
   link(): TraceLink {
-    return { trace_id: this.id, tseq: this.#count, tprev: this.#head };
+    return traceLink(this.#end);
   }
 
   /** A line of the trace is durable. */
   advance(line: { readonly seq: number; readonly leaf: Digest; readonly line: Uint8Array }): void {
-    this.#count += 1;
-    this.#head = line.leaf;
+    this.#end = traceNext(this.#end, line.leaf);
     this.#bytes += line.line.length;
     this.firstSeq ??= line.seq;
     this.lastSeq = line.seq;
@@ -95,7 +93,7 @@ export class Trace {
   /** The cap that the lines so far have met, if any. */
   capMet(): 'events' | 'bytes' | undefined {
     const { max } = this.request.start;
-    if (this.#count >= max.events) return 'events';
+    if (this.count >= max.events) return 'events';
     return this.#bytes >= max.bytes ? 'bytes' : undefined;
   }
 
