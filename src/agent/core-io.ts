@@ -107,6 +107,7 @@ export class AgentCore {
           if (!(error instanceof AgentError || error instanceof IpcError)) fail(error);
         });
       },
+      parting: (session) => this.#handOver(session),
       ended: (reason) => this.#collectorEnded(reason),
     });
     this.#tracer = new Tracer({ supervisor: this.#supervisor, store, log, now, failed: fail });
@@ -185,7 +186,7 @@ export class AgentCore {
 
   async #whenWatching(session: CollectorSession, capabilities: readonly string[]): Promise<void> {
     await this.#rules.review(capabilities);
-    await session.requestCheckpoint();
+    await this.#anchor(session);
     for (;;) {
       const health = await session.health();
       if (health.sources.every(({ rounds }) => rounds > 0n) && health.queued === 0) break;
@@ -197,6 +198,27 @@ export class AgentCore {
     if (this.#state === 'ready') return;
     this.#state = 'ready';
     this.#options.onReady(this.status());
+  }
+
+  /** Each log keeps the other's head, so that neither can be rolled back alone. */
+  async #anchor(session: CollectorSession): Promise<void> {
+    await this.#handOver(session);
+    await session.requestCheckpoint();
+  }
+
+  async #handOver(session: CollectorSession): Promise<void> {
+    const { note } = await this.#options.log.head();
+    await session.anchor(note);
+  }
+
+  async #anchorAgain(): Promise<void> {
+    const { session } = this.#supervisor;
+    try {
+      if (session !== undefined) await this.#anchor(session);
+    } catch (error) {
+      // Gone meanwhile, or slow: it is asked again.
+      if (!(error instanceof AgentError || error instanceof IpcError)) throw error;
+    }
   }
 
   async #collectorEnded(reason: string): Promise<void> {
@@ -235,7 +257,7 @@ export class AgentCore {
       repeatedly(() => this.#detector.look('snapshot'), SNAPSHOT_MS, signal),
       repeatedly(() => this.#detector.look('sequence'), SEQUENCE_MS, signal),
       repeatedly(() => this.#rules.check(), RELOAD_MS, signal),
-      repeatedly(() => this.#supervisor.session?.requestCheckpoint().catch(() => undefined), ANCHOR_MS, signal),
+      repeatedly(() => this.#anchorAgain(), ANCHOR_MS, signal),
       repeatedly(prune, PRUNE_MS, signal),
     ];
   }

@@ -4,6 +4,7 @@ import { formatEntity } from '../core/event.ts';
 import type { CollectorStartData, EventData } from '../core/event-data.ts';
 import { CheckpointSchema, type FromAgent, type FromCollector } from '../ipc/gen/ipc_pb.ts';
 import type { Actor } from '../ledger/line.ts';
+import { AnchorDesk } from './anchors.ts';
 import { CollectorError } from './errors.ts';
 import { EventQueue } from './event-queue.ts';
 import { type HealthState, healthMessage } from './health.ts';
@@ -41,6 +42,7 @@ class Collector {
   readonly #stopping = new AbortController();
   readonly #ended = Promise.withResolvers<End>();
   readonly #traces: TraceDesk;
+  readonly #anchors: AnchorDesk;
   #pumping: Promise<void> | undefined;
   #watching: Promise<void> | undefined;
   #state: HealthState = 'starting';
@@ -57,6 +59,13 @@ class Collector {
       sleep,
       order: (order) => this.#queue.pushOrder(order),
       answer: (body, inReplyTo) => this.#outbox.answer(body, inReplyTo),
+    });
+    this.#anchors = new AnchorDesk({
+      own: writer.genesis,
+      mono: clock.mono,
+      order: (order) => this.#queue.pushOrder(order),
+      answer: (body, inReplyTo) => this.#outbox.answer(body, inReplyTo),
+      written: (correlationId) => void this.#answerCheckpoint(correlationId),
     });
     this.#pump = new Pump({
       queue: this.#queue,
@@ -138,13 +147,16 @@ class Collector {
         this.#outbox.answer(this.#health(), correlationId);
         return;
       case 'checkpointRequest':
-        this.#outbox.answer(await this.#checkpoint(), correlationId);
+        await this.#answerCheckpoint(correlationId);
         return;
       case 'traceStart':
         this.#traces.start(body.value, this.#state === 'watching', correlationId);
         return;
       case 'traceStop':
         this.#traces.stop(body.value.traceId);
+        return;
+      case 'anchor':
+        this.#anchors.take(body.value.note, this.#state === 'watching', correlationId);
         return;
       default:
         // A newer agent's words: not ours to judge.
@@ -247,6 +259,14 @@ class Collector {
   async #checkpoint(): Promise<FromCollector['body']> {
     const { checkpoint, note } = await this.#options.writer.head();
     return { case: 'checkpoint', value: create(CheckpointSchema, { note, size: BigInt(checkpoint.size) }) };
+  }
+
+  async #answerCheckpoint(correlationId: bigint): Promise<void> {
+    try {
+      this.#outbox.answer(await this.#checkpoint(), correlationId);
+    } catch (error) {
+      this.#end({ cause: 'failed', reason: messageOf(error), error });
+    }
   }
 
   async #reportHealth(): Promise<void> {

@@ -35,8 +35,8 @@ export function stoppedMessage(logSize: number): Body {
   return { case: 'stopped', value: create(StoppedSchema, { logSize: BigInt(logSize) }) };
 }
 
-/** What keeps the collector from going on. */
-export function failureMessage(error: unknown): Body {
+/** What keeps the collector from going on or, not fatal, from doing what it was asked. */
+export function failureMessage(error: unknown, fatal = true): Body {
   const code = error instanceof DaemonEyeError ? error.code : 'UNKNOWN';
-  return { case: 'failure', value: create(FailureSchema, { code, message: messageOf(error), fatal: true }) };
+  return { case: 'failure', value: create(FailureSchema, { code, message: messageOf(error), fatal }) };
 }

@@ -4,7 +4,7 @@ import { type PrivateKey, parsePrivateKey } from '../core/keys.ts';
 import { escapeForTerminal } from '../core/terminal-text.ts';
 import { durableErrorFrom } from '../durable/errors.ts';
 import { parseProcmondArguments } from '../ipc/procmond-launch.ts';
-import { agentSocket } from './agent-socket-io.ts';
+import { agentGone, agentSocket } from './agent-socket-io.ts';
 import { runProcmond } from './procmond.ts';
 
 /** procmond as a process: its arguments, signals, exit code. */
@@ -21,7 +21,11 @@ export async function procmondProcess(): Promise<void> {
     const stream = agentSocket();
     // An open stream would keep the process alive; what was written still goes out.
     using _closed = { [Symbol.dispose]: () => stream.destroySoon() };
-    await runProcmond(options, readKey(options.key), stream, stopping.signal);
+    try {
+      await runProcmond(options, readKey(options.key), stream, stopping.signal);
+    } finally {
+      await agentGone(stream);
+    }
   } catch (error) {
     const code = error instanceof DaemonEyeError ? ` [${error.code}]` : '';
     writeSync(process.stderr.fd, `procmond: ${escapeForTerminal(messageOf(error))}${code}\n`);

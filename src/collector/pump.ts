@@ -16,7 +16,8 @@ import type { Trace, TraceCause, TraceLimit } from './traces.ts';
 
 export type Order =
   | { readonly order: 'start-trace'; readonly trace: Trace }
-  | { readonly order: 'stop-trace'; readonly id: string; readonly cause: TraceCause; readonly limit?: TraceLimit };
+  | { readonly order: 'stop-trace'; readonly id: string; readonly cause: TraceCause; readonly limit?: TraceLimit }
+  | { readonly order: 'anchor'; readonly data: EventData['log.anchor'] | undefined; readonly written: () => void };
 
 export type PumpOptions = {
   readonly queue: EventQueue<Order>;
@@ -127,6 +128,11 @@ export class Pump {
   }
 
   async #obey(order: Order): Promise<void> {
+    if (order.order === 'anchor') {
+      if (order.data !== undefined) await this.writeOwn('log.anchor', order.data);
+      order.written();
+      return;
+    }
     if (order.order === 'start-trace') {
       const { trace } = order;
       await this.#writeTraced(trace, { type: 'trace.start', data: trace.request.start as unknown as JsonObject });

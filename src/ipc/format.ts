@@ -7,3 +7,6 @@ export const MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
 
 /** The descriptor on which a collector finds the agent. */
 export const AGENT_DESCRIPTOR = 3;
+
+/** Bytes of the signed note in an Anchor: more than any checkpoint with its cosignatures, and it fits into a line. */
+export const MAX_ANCHOR_BYTES = 16_384;

@@ -13,12 +13,13 @@ export type ProcmondSupervision = Pick<Settled, 'data' | 'builtAt' | 'intervalMs
   readonly feed: CollectorFeed;
   readonly traceTold: (state: TraceState) => void;
   readonly watching: (session: CollectorSession, hello: Hello) => void;
+  readonly parting: (session: CollectorSession) => Promise<void>;
   readonly ended: (reason: string) => Promise<void>;
 };
 
 /** The supervisor of procmond: started with what the trust root says now, its lines acknowledged when they are stored. */
 export function superviseProcmond(options: ProcmondSupervision): Supervisor {
-  const { data, builtAt, feed, intervalMs, socketsMs, environment, watching, ended } = options;
+  const { data, builtAt, feed, intervalMs, socketsMs, environment, watching, parting, ended } = options;
   const acknowledge = (seq: bigint) => supervisor.session?.acknowledge(seq);
   const supervisor: Supervisor = new Supervisor({
     spawn: async () => {
@@ -39,6 +40,7 @@ export function superviseProcmond(options: ProcmondSupervision): Supervisor {
       },
     },
     watching,
+    parting,
     ended,
   });
   return supervisor;

@@ -5,6 +5,7 @@ import type { AgentSide, FromAgent, FromCollector } from '../../ipc/channel.ts';
 import { PROTOCOL_VERSION } from '../../ipc/format.ts';
 import {
   AckSchema,
+  AnchorSchema,
   type Checkpoint,
   CheckpointRequestSchema,
   type EventBatch,
@@ -101,6 +102,11 @@ export class CollectorSession {
   /** The checkpoint comes to its handler, as those that nobody asked for do. */
   async requestCheckpoint(): Promise<void> {
     await this.#ask({ case: 'checkpointRequest', value: create(CheckpointRequestSchema) });
+  }
+
+  /** Hands it the head of our own log to keep. What it thinks of that is its `failure`. @param note a signed note */
+  async anchor(note: Uint8Array): Promise<void> {
+    await this.#send({ case: 'anchor', value: create(AnchorSchema, { note }) });
   }
 
   /** @throws AgentError COLLECTOR when it refuses, with its reason */

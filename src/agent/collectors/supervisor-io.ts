@@ -18,6 +18,8 @@ export type SupervisorOptions = {
   readonly handlers: SessionHandlers;
   /** It was told to start. */
   readonly watching: (session: CollectorSession, hello: Hello) => void;
+  /** It is about to be told to stop. */
+  readonly parting: (session: CollectorSession) => Promise<void>;
   /** It ended, and nobody asked it to. */
   readonly ended: (reason: string) => Promise<void>;
 };
@@ -120,6 +122,7 @@ export class Supervisor {
     const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
     void child.exited.then(() => clearTimeout(timer));
     try {
+      if (this.state === 'watching') await this.#options.parting(session);
       await session.stop('the agent ends');
     } catch {
       child.kill('SIGTERM');

@@ -23,7 +23,7 @@ import { fileDesc, messageDesc } from '@bufbuild/protobuf/codegenv2';
 export const file_ipc: GenFile =
   /*@__PURE__*/
   fileDesc(
-    'CglpcGMucHJvdG8SEGRhZW1vbmV5ZS5pcGMudjEirwMKDUZyb21Db2xsZWN0b3ISFgoOY29ycmVsYXRpb25faWQYASABKAQSEwoLaW5fcmVwbHlfdG8YAiABKAQSKAoFaGVsbG8YAyABKAsyFy5kYWVtb25leWUuaXBjLnYxLkhlbGxvSAASLgoGZXZlbnRzGAQgASgLMhwuZGFlbW9uZXllLmlwYy52MS5FdmVudEJhdGNoSAASJAoDZ2FwGAUgASgLMhUuZGFlbW9uZXllLmlwYy52MS5HYXBIABIqCgZoZWFsdGgYBiABKAsyGC5kYWVtb25leWUuaXBjLnYxLkhlYWx0aEgAEjIKCmNoZWNrcG9pbnQYByABKAsyHC5kYWVtb25leWUuaXBjLnYxLkNoZWNrcG9pbnRIABItCgV0cmFjZRgIIAEoCzIcLmRhZW1vbmV5ZS5pcGMudjEuVHJhY2VTdGF0ZUgAEiwKB2ZhaWx1cmUYCSABKAsyGS5kYWVtb25leWUuaXBjLnYxLkZhaWx1cmVIABIsCgdzdG9wcGVkGAogASgLMhkuZGFlbW9uZXllLmlwYy52MS5TdG9wcGVkSABCBgoEYm9keSKeAwoJRnJvbUFnZW50EhYKDmNvcnJlbGF0aW9uX2lkGAEgASgEEhMKC2luX3JlcGx5X3RvGAIgASgEEigKBXN0YXJ0GAMgASgLMhcuZGFlbW9uZXllLmlwYy52MS5TdGFydEgAEiYKBHN0b3AYBCABKAsyFi5kYWVtb25leWUuaXBjLnYxLlN0b3BIABIkCgNhY2sYBSABKAsyFS5kYWVtb25leWUuaXBjLnYxLkFja0gAEjkKDmhlYWx0aF9yZXF1ZXN0GAYgASgLMh8uZGFlbW9uZXllLmlwYy52MS5IZWFsdGhSZXF1ZXN0SAASQQoSY2hlY2twb2ludF9yZXF1ZXN0GAcgASgLMiMuZGFlbW9uZXllLmlwYy52MS5DaGVja3BvaW50UmVxdWVzdEgAEjMKC3RyYWNlX3N0YXJ0GAggASgLMhwuZGFlbW9uZXllLmlwYy52MS5UcmFjZVN0YXJ0SAASMQoKdHJhY2Vfc3RvcBgJIAEoCzIbLmRhZW1vbmV5ZS5pcGMudjEuVHJhY2VTdG9wSABCBgoEYm9keSLIAQoFSGVsbG8SEAoIcHJvdG9jb2wYASABKA0SEQoJY29sbGVjdG9yGAIgASgJEg8KB3ZlcnNpb24YAyABKAkSFAoMY2FwYWJpbGl0aWVzGAQgAygJEgwKBGhvc3QYBSABKAkSDAoEYm9vdBgGIAEoCRISCgpsb2dfb3JpZ2luGAcgASgJEhAKCGxvZ19zaXplGAggASgEEgsKA3BpZBgJIAEoDRITCgtsaW1pdGF0aW9ucxgKIAMoCRIPCgdzZWFsaW5nGAsgASgIIh0KBVN0YXJ0EhQKDGNhcGFiaWxpdGllcxgBIAMoCSIWCgRTdG9wEg4KBnJlYXNvbhgBIAEoCSIbCgdTdG9wcGVkEhAKCGxvZ19zaXplGAEgASgEImAKCkV2ZW50QmF0Y2gSLQoGZXZlbnRzGAEgAygLMh0uZGFlbW9uZXllLmlwYy52MS5Mb2dnZWRFdmVudBIRCglmaXJzdF9zZXEYAiABKAQSEAoIbGFzdF9zZXEYAyABKAQihAEKC0xvZ2dlZEV2ZW50EgsKA3NlcRgBIAEoBBIMCgRsaW5lGAIgASgMEisKCWFyZ3VtZW50cxgDIAEoCzIYLmRhZW1vbmV5ZS5pcGMudjEuU2VjcmV0Ei0KC2Vudmlyb25tZW50GAQgASgLMhguZGFlbW9uZXllLmlwYy52MS5TZWNyZXQiKAoGU2VjcmV0Eg4KBnZhbHVlcxgBIAMoDBIOCgZjb21taXQYAiABKAkiEgoDQWNrEgsKA3NlcRgBIAEoBCI6CgNHYXASEQoJZmlyc3Rfc2VxGAEgASgEEhAKCGxhc3Rfc2VxGAIgASgEEg4KBnJlYXNvbhgDIAEoCSIPCg1IZWFsdGhSZXF1ZXN0IsABCgZIZWFsdGgSDQoFc3RhdGUYASABKAkSDgoGZXZlbnRzGAIgASgEEgwKBHNoZWQYAyABKAQSDgoGcXVldWVkGAQgASgNEhYKDnVuYWNrbm93bGVkZ2VkGAUgASgEEhYKDnJlc2lkZW50X2J5dGVzGAYgASgEEhgKEGNwdV9taWNyb3NlY29uZHMYByABKAQSLwoHc291cmNlcxgIIAMoCzIeLmRhZW1vbmV5ZS5pcGMudjEuU291cmNlSGVhbHRoInkKDFNvdXJjZUhlYWx0aBIMCgRuYW1lGAEgASgJEg0KBXN0YXRlGAIgASgJEg4KBnJlYXNvbhgDIAEoCRIOCgZyb3VuZHMYBCABKAQSHAoUbG9uZ2VzdF9taWNyb3NlY29uZHMYBSABKAQSDgoGZGVuaWVkGAYgASgNIhMKEUNoZWNrcG9pbnRSZXF1ZXN0IigKCkNoZWNrcG9pbnQSDAoEbm90ZRgBIAEoDBIMCgRzaXplGAIgASgEIv8BCgpUcmFjZVN0YXJ0EhAKCHRyYWNlX2lkGAEgASgJEg4KBmVudGl0eRgCIAEoCRINCgVkZXB0aBgDIAEoDRIQCghjbWRsaW5lcxgEIAEoCBIPCgduZXR3b3JrGAUgASgIEg0KBWZpbGVzGAYgASgIEhMKC21heF9zZWNvbmRzGAcgASgEEhIKCm1heF9ldmVudHMYCCABKAQSEQoJbWF4X2J5dGVzGAkgASgEEg0KBWNhdXNlGAogASgJEg4KBnJlYXNvbhgLIAEoCRIQCghkb2N1bWVudBgMIAEoDBIPCgdydWxlX2lkGA0gASgJEhAKCGFsZXJ0X2lkGA4gASgJIh0KCVRyYWNlU3RvcBIQCgh0cmFjZV9pZBgBIAEoCSJwCgpUcmFjZVN0YXRlEhAKCHRyYWNlX2lkGAEgASgJEg0KBXN0YXRlGAIgASgJEg0KBWNhdXNlGAMgASgJEhEKCWZpcnN0X3NlcRgEIAEoBBIQCghsYXN0X3NlcRgFIAEoBBINCgVjb3VudBgGIAEoBCI3CgdGYWlsdXJlEgwKBGNvZGUYASABKAkSDwoHbWVzc2FnZRgCIAEoCRINCgVmYXRhbBgDIAEoCGIGcHJvdG8z',
+    'CglpcGMucHJvdG8SEGRhZW1vbmV5ZS5pcGMudjEirwMKDUZyb21Db2xsZWN0b3ISFgoOY29ycmVsYXRpb25faWQYASABKAQSEwoLaW5fcmVwbHlfdG8YAiABKAQSKAoFaGVsbG8YAyABKAsyFy5kYWVtb25leWUuaXBjLnYxLkhlbGxvSAASLgoGZXZlbnRzGAQgASgLMhwuZGFlbW9uZXllLmlwYy52MS5FdmVudEJhdGNoSAASJAoDZ2FwGAUgASgLMhUuZGFlbW9uZXllLmlwYy52MS5HYXBIABIqCgZoZWFsdGgYBiABKAsyGC5kYWVtb25leWUuaXBjLnYxLkhlYWx0aEgAEjIKCmNoZWNrcG9pbnQYByABKAsyHC5kYWVtb25leWUuaXBjLnYxLkNoZWNrcG9pbnRIABItCgV0cmFjZRgIIAEoCzIcLmRhZW1vbmV5ZS5pcGMudjEuVHJhY2VTdGF0ZUgAEiwKB2ZhaWx1cmUYCSABKAsyGS5kYWVtb25leWUuaXBjLnYxLkZhaWx1cmVIABIsCgdzdG9wcGVkGAogASgLMhkuZGFlbW9uZXllLmlwYy52MS5TdG9wcGVkSABCBgoEYm9keSLKAwoJRnJvbUFnZW50EhYKDmNvcnJlbGF0aW9uX2lkGAEgASgEEhMKC2luX3JlcGx5X3RvGAIgASgEEigKBXN0YXJ0GAMgASgLMhcuZGFlbW9uZXllLmlwYy52MS5TdGFydEgAEiYKBHN0b3AYBCABKAsyFi5kYWVtb25leWUuaXBjLnYxLlN0b3BIABIkCgNhY2sYBSABKAsyFS5kYWVtb25leWUuaXBjLnYxLkFja0gAEjkKDmhlYWx0aF9yZXF1ZXN0GAYgASgLMh8uZGFlbW9uZXllLmlwYy52MS5IZWFsdGhSZXF1ZXN0SAASQQoSY2hlY2twb2ludF9yZXF1ZXN0GAcgASgLMiMuZGFlbW9uZXllLmlwYy52MS5DaGVja3BvaW50UmVxdWVzdEgAEjMKC3RyYWNlX3N0YXJ0GAggASgLMhwuZGFlbW9uZXllLmlwYy52MS5UcmFjZVN0YXJ0SAASMQoKdHJhY2Vfc3RvcBgJIAEoCzIbLmRhZW1vbmV5ZS5pcGMudjEuVHJhY2VTdG9wSAASKgoGYW5jaG9yGAogASgLMhguZGFlbW9uZXllLmlwYy52MS5BbmNob3JIAEIGCgRib2R5IsgBCgVIZWxsbxIQCghwcm90b2NvbBgBIAEoDRIRCgljb2xsZWN0b3IYAiABKAkSDwoHdmVyc2lvbhgDIAEoCRIUCgxjYXBhYmlsaXRpZXMYBCADKAkSDAoEaG9zdBgFIAEoCRIMCgRib290GAYgASgJEhIKCmxvZ19vcmlnaW4YByABKAkSEAoIbG9nX3NpemUYCCABKAQSCwoDcGlkGAkgASgNEhMKC2xpbWl0YXRpb25zGAogAygJEg8KB3NlYWxpbmcYCyABKAgiHQoFU3RhcnQSFAoMY2FwYWJpbGl0aWVzGAEgAygJIhYKBFN0b3ASDgoGcmVhc29uGAEgASgJIhsKB1N0b3BwZWQSEAoIbG9nX3NpemUYASABKAQiYAoKRXZlbnRCYXRjaBItCgZldmVudHMYASADKAsyHS5kYWVtb25leWUuaXBjLnYxLkxvZ2dlZEV2ZW50EhEKCWZpcnN0X3NlcRgCIAEoBBIQCghsYXN0X3NlcRgDIAEoBCKEAQoLTG9nZ2VkRXZlbnQSCwoDc2VxGAEgASgEEgwKBGxpbmUYAiABKAwSKwoJYXJndW1lbnRzGAMgASgLMhguZGFlbW9uZXllLmlwYy52MS5TZWNyZXQSLQoLZW52aXJvbm1lbnQYBCABKAsyGC5kYWVtb25leWUuaXBjLnYxLlNlY3JldCIoCgZTZWNyZXQSDgoGdmFsdWVzGAEgAygMEg4KBmNvbW1pdBgCIAEoCSISCgNBY2sSCwoDc2VxGAEgASgEIjoKA0dhcBIRCglmaXJzdF9zZXEYASABKAQSEAoIbGFzdF9zZXEYAiABKAQSDgoGcmVhc29uGAMgASgJIg8KDUhlYWx0aFJlcXVlc3QiwAEKBkhlYWx0aBINCgVzdGF0ZRgBIAEoCRIOCgZldmVudHMYAiABKAQSDAoEc2hlZBgDIAEoBBIOCgZxdWV1ZWQYBCABKA0SFgoOdW5hY2tub3dsZWRnZWQYBSABKAQSFgoOcmVzaWRlbnRfYnl0ZXMYBiABKAQSGAoQY3B1X21pY3Jvc2Vjb25kcxgHIAEoBBIvCgdzb3VyY2VzGAggAygLMh4uZGFlbW9uZXllLmlwYy52MS5Tb3VyY2VIZWFsdGgieQoMU291cmNlSGVhbHRoEgwKBG5hbWUYASABKAkSDQoFc3RhdGUYAiABKAkSDgoGcmVhc29uGAMgASgJEg4KBnJvdW5kcxgEIAEoBBIcChRsb25nZXN0X21pY3Jvc2Vjb25kcxgFIAEoBBIOCgZkZW5pZWQYBiABKA0iEwoRQ2hlY2twb2ludFJlcXVlc3QiKAoKQ2hlY2twb2ludBIMCgRub3RlGAEgASgMEgwKBHNpemUYAiABKAQiFgoGQW5jaG9yEgwKBG5vdGUYASABKAwi/wEKClRyYWNlU3RhcnQSEAoIdHJhY2VfaWQYASABKAkSDgoGZW50aXR5GAIgASgJEg0KBWRlcHRoGAMgASgNEhAKCGNtZGxpbmVzGAQgASgIEg8KB25ldHdvcmsYBSABKAgSDQoFZmlsZXMYBiABKAgSEwoLbWF4X3NlY29uZHMYByABKAQSEgoKbWF4X2V2ZW50cxgIIAEoBBIRCgltYXhfYnl0ZXMYCSABKAQSDQoFY2F1c2UYCiABKAkSDgoGcmVhc29uGAsgASgJEhAKCGRvY3VtZW50GAwgASgMEg8KB3J1bGVfaWQYDSABKAkSEAoIYWxlcnRfaWQYDiABKAkiHQoJVHJhY2VTdG9wEhAKCHRyYWNlX2lkGAEgASgJInAKClRyYWNlU3RhdGUSEAoIdHJhY2VfaWQYASABKAkSDQoFc3RhdGUYAiABKAkSDQoFY2F1c2UYAyABKAkSEQoJZmlyc3Rfc2VxGAQgASgEEhAKCGxhc3Rfc2VxGAUgASgEEg0KBWNvdW50GAYgASgEIjcKB0ZhaWx1cmUSDAoEY29kZRgBIAEoCRIPCgdtZXNzYWdlGAIgASgJEg0KBWZhdGFsGAMgASgIYgZwcm90bzM',
   );
 
 /**
@@ -183,6 +183,13 @@ export type FromAgent = Message<'daemoneye.ipc.v1.FromAgent'> & {
          */
         value: TraceStop;
         case: 'traceStop';
+      }
+    | {
+        /**
+         * @generated from field: daemoneye.ipc.v1.Anchor anchor = 10;
+         */
+        value: Anchor;
+        case: 'anchor';
       }
     | { case: undefined; value?: undefined };
 };
@@ -614,6 +621,30 @@ export type Checkpoint = Message<'daemoneye.ipc.v1.Checkpoint'> & {
 export const CheckpointSchema: GenMessage<Checkpoint> = /*@__PURE__*/ messageDesc(file_ipc, 15);
 
 /**
+ * The signed head of the agent's own log, for the collector's to keep: so neither can be rolled back alone. Asked for an
+ * answer, the collector gives its own Checkpoint once the anchor's line is durable, or a Failure that says what is wrong
+ * with the note. It doesn't judge the signature: whoever reads the line does.
+ *
+ * @generated from message daemoneye.ipc.v1.Anchor
+ */
+export type Anchor = Message<'daemoneye.ipc.v1.Anchor'> & {
+  /**
+   * A C2SP signed note, at most 16,384 bytes: a checkpoint without extension lines, of one other log of the same host,
+   * signed by the name of its origin. A size that went backwards, or another root for the same size, is written down as
+   * any other: it is the proof that a log was rolled back.
+   *
+   * @generated from field: bytes note = 1;
+   */
+  note: Uint8Array;
+};
+
+/**
+ * Describes the message daemoneye.ipc.v1.Anchor.
+ * Use `create(AnchorSchema)` to create a new message.
+ */
+export const AnchorSchema: GenMessage<Anchor> = /*@__PURE__*/ messageDesc(file_ipc, 16);
+
+/**
  * Follow a process and its descendants. The agent has checked who asked and that they may.
  *
  * @generated from message daemoneye.ipc.v1.TraceStart
@@ -702,7 +733,7 @@ export type TraceStart = Message<'daemoneye.ipc.v1.TraceStart'> & {
  * Describes the message daemoneye.ipc.v1.TraceStart.
  * Use `create(TraceStartSchema)` to create a new message.
  */
-export const TraceStartSchema: GenMessage<TraceStart> = /*@__PURE__*/ messageDesc(file_ipc, 16);
+export const TraceStartSchema: GenMessage<TraceStart> = /*@__PURE__*/ messageDesc(file_ipc, 17);
 
 /**
  * @generated from message daemoneye.ipc.v1.TraceStop
@@ -718,7 +749,7 @@ export type TraceStop = Message<'daemoneye.ipc.v1.TraceStop'> & {
  * Describes the message daemoneye.ipc.v1.TraceStop.
  * Use `create(TraceStopSchema)` to create a new message.
  */
-export const TraceStopSchema: GenMessage<TraceStop> = /*@__PURE__*/ messageDesc(file_ipc, 17);
+export const TraceStopSchema: GenMessage<TraceStop> = /*@__PURE__*/ messageDesc(file_ipc, 18);
 
 /**
  * A trace began, ended, or was refused.
@@ -765,7 +796,7 @@ export type TraceState = Message<'daemoneye.ipc.v1.TraceState'> & {
  * Describes the message daemoneye.ipc.v1.TraceState.
  * Use `create(TraceStateSchema)` to create a new message.
  */
-export const TraceStateSchema: GenMessage<TraceState> = /*@__PURE__*/ messageDesc(file_ipc, 18);
+export const TraceStateSchema: GenMessage<TraceState> = /*@__PURE__*/ messageDesc(file_ipc, 19);
 
 /**
  * A request could not be met, or the collector can't go on; it says so before it ends.
@@ -793,4 +824,4 @@ export type Failure = Message<'daemoneye.ipc.v1.Failure'> & {
  * Describes the message daemoneye.ipc.v1.Failure.
  * Use `create(FailureSchema)` to create a new message.
  */
-export const FailureSchema: GenMessage<Failure> = /*@__PURE__*/ messageDesc(file_ipc, 19);
+export const FailureSchema: GenMessage<Failure> = /*@__PURE__*/ messageDesc(file_ipc, 20);
