@@ -23,6 +23,9 @@ const YOUNG_ROUNDS = 20;
 /** Old ones looked at in one light round. */
 const OLD_AT_ONCE = 64;
 
+/** Parents of parents that are told first. */
+const MAX_PENDING = 64;
+
 /** Looks at /proc and tells what is new since the last look: starts, then new programs, then exits. */
 export class Scanner {
   readonly table = new ProcessTable();
@@ -32,6 +35,12 @@ export class Scanner {
   /** pid → rounds for which it is still looked at each time. */
   readonly #young = new Map<number, number>();
   #turn = 0;
+  /** What a process is told as that the present look finds. */
+  #type: ProcessEventType = 'process.start';
+  /** Looked at since the present look listed what there is. */
+  readonly #looked = new Set<number>();
+  /** Being told: their parents are told first. */
+  readonly #pending = new Set<number>();
   /** Processes of which something was denied, at the last reading of each. */
   readonly #denied = new Set<Entity>();
 
@@ -77,16 +86,21 @@ export class Scanner {
   #round(isDue: (pid: number) => boolean): void {
     this.#options.hashes.newRound();
     const pids = listProcesses();
-    const type = this.#isFirst ? 'process.snapshot' : 'process.start';
+    this.#type = this.#isFirst ? 'process.snapshot' : 'process.start';
     this.#isFirst = false;
-    for (const pid of pids) if (this.table.get(pid) === undefined || isDue(pid)) this.#look(pid, type);
+    this.#looked.clear();
+    for (const pid of pids) if (this.table.get(pid) === undefined || isDue(pid)) this.#look(pid);
+    this.#type = 'process.start';
     const present = new Set(pids);
-    for (const known of [...this.table.values()]) if (!present.has(known.pid)) this.#ended(known);
+    for (const known of [...this.table.values()]) {
+      if (!present.has(known.pid) && !this.#looked.has(known.pid)) this.#ended(known);
+    }
   }
 
   /** Looks only at these and at what they have started since; cheap enough for every few milliseconds. */
   scanDescent(roots: Iterable<Known>): void {
     this.#options.hashes.newRound();
+    this.#looked.clear();
     const pending = [...roots];
     for (let known = pending.pop(); known !== undefined; known = pending.pop()) {
       const stat = readStat(known.pid);
@@ -94,13 +108,13 @@ export class Scanner {
         if (stat !== 'denied') this.#ended(known);
         continue;
       }
+      this.#compare(known, stat);
       for (const child of childrenOf(known.pid, stat.threads)) {
         if (this.table.get(child) !== undefined) continue;
-        this.#look(child, 'process.start');
+        this.#look(child);
         const born = this.table.get(child);
         if (born !== undefined) pending.push(born);
       }
-      this.#compare(known, stat);
     }
   }
 
@@ -125,10 +139,12 @@ export class Scanner {
     for (const known of this.table.values()) if (known.version === version && !known.exited) this.snapshot(known);
   }
 
-  #look(pid: number, type: ProcessEventType): void {
+  #look(pid: number): void {
+    if (this.#looked.has(pid)) return;
+    this.#looked.add(pid);
     const known = this.table.get(pid);
     if (known === undefined) {
-      this.#started(pid, type);
+      this.#started(pid);
       return;
     }
     const stat = readStat(pid);
@@ -139,12 +155,15 @@ export class Scanner {
     } else {
       // The pid was used again between two looks.
       this.#ended(known);
-      this.#started(pid, type);
+      this.#started(pid);
     }
   }
 
-  #started(pid: number, type: ProcessEventType): void {
+  #started(pid: number): void {
+    const type = this.#type;
+    this.#pending.add(pid);
     const read = readProcess(pid, this.#read);
+    this.#pending.delete(pid);
     if (read === undefined) return;
     const { stat, data } = read;
     const known: Known = {
@@ -227,8 +246,13 @@ export class Scanner {
   /** A parent is never younger than its child: then the pid was used again, or the child was adopted. */
   #parentOf(ppid: number, start: string): Entity | undefined {
     if (ppid <= 0) return undefined;
-    const known = this.table.get(ppid);
-    if (known !== undefined && BigInt(known.start) <= BigInt(start)) return known.entity;
+    // Told before its child, as what it was when it had it: its pid may be the higher one, and it may have become
+    // another program since it was last looked at. Who reads the events in order then knows who started whom.
+    const before = this.table.get(ppid);
+    if (this.#pending.size < MAX_PENDING && !this.#pending.has(ppid)) this.#look(ppid);
+    for (const known of [this.table.get(ppid), before]) {
+      if (known !== undefined && BigInt(known.start) <= BigInt(start)) return known.entity;
+    }
     const stat = readStat(ppid);
     if (typeof stat === 'string' || BigInt(stat.start) > BigInt(start)) return undefined;
     return this.#read.entityOf(ppid, stat.start);
