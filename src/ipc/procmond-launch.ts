@@ -70,6 +70,7 @@ export function procmondArguments(options: ProcmondOptions, main: string = procm
     '--disable-proto=throw',
     '--max-old-space-size=64',
     '--max-semi-space-size=2',
+    '--optimize-for-size',
     '--v8-pool-size=1',
     '--no-warnings',
     main,

@@ -1,8 +1,9 @@
 import { type BigIntStats, statSync } from 'node:fs';
+import { equalBytes } from '../../core/bytes.ts';
 import type { Entity, Milliseconds, ProcessExecData } from '../../core/event-data.ts';
 import type { ProcessObservation, Secret } from '../source.ts';
 import { fileVersion, type HashCache } from './executable-hashes-io.ts';
-import { readProc, readProcLink, readProcText, textFields, type Unread } from './read-io.ts';
+import { ProcFile, readProc, readProcLink, readProcText, textFields, type Unread } from './read-io.ts';
 import { parseStatLine, type StatLine, ttyName } from './stat-line.ts';
 import { cgroupPath, containerId, parseStatusFile } from './status-file.ts';
 
@@ -39,23 +40,29 @@ export function readStat(pid: number): StatLine | Unread {
 }
 
 /**
- * Reads a process. Everything between two looks at its stat line belongs to one process only if the two agree: if the
- * pid was reused meanwhile, what was read is somebody else's and thrown away; if it became another program, it is read
- * again.
+ * Reads a process. Everything between two looks at its stat line belongs to one process only if the second, through the
+ * descriptor of the first, still finds it: if the pid was reused meanwhile, what was read is somebody else's and thrown
+ * away; if it became another program, it is read again.
  * @returns undefined if there is no such process any more
  */
 export function readProcess(pid: number, options: ReadOptions): ReadProcess | undefined {
+  const file = ProcFile.open(`/proc/${pid}/stat`);
+  if (typeof file === 'string') return undefined;
+  using _ = file;
+  let line = file.read();
   let last: ReadProcess | undefined;
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
-    const before = readStat(pid);
-    if (typeof before === 'string') return last;
-    if (last !== undefined && last.stat.start !== before.start) return last;
+    const before = typeof line === 'string' ? undefined : parseStatLine(line);
+    if (typeof line === 'string' || before === undefined) return last;
     const read = readAll(before, options);
-    const after = readStat(pid);
-    if (typeof after === 'string') return read;
-    if (after.start !== before.start) return lostProcess(before, options);
-    if (after.image === before.image || after.state === 'Z') return read;
+    const again = file.read();
+    // Gone: whoever has its pid now is another.
+    if (typeof again === 'string') return typeof readStat(pid) === 'string' ? read : lostProcess(before, options);
+    if (equalBytes(again, line)) return read;
+    const after = parseStatLine(again);
+    if (after === undefined || after.image === before.image || after.state === 'Z') return read;
     last = read;
+    line = again;
   }
   return last;
 }
@@ -208,12 +215,31 @@ function readStatus(pid: number, unreadable: Unreadable) {
   };
 }
 
-function readCgroup(pid: number, unreadable: Unreadable) {
-  const file = readProc(`/proc/${pid}/cgroup`);
-  if (typeof file === 'string') {
+type CgroupFields = Pick<ProcessExecData, 'process_cgroup' | 'process_cgroup_raw' | 'container_id'>;
+
+/** By the file's content, since many processes share theirs; emptied when it has grown. */
+const cgroups = new Map<string, CgroupFields>();
+const MAX_CGROUPS = 1024;
+
+function readCgroup(pid: number, unreadable: Unreadable): CgroupFields {
+  const file = readProcText(`/proc/${pid}/cgroup`);
+  if (file === 'lost' || file === 'denied') {
     note(unreadable, file, 'process_cgroup');
     return {};
   }
+  let fields = cgroups.get(file);
+  if (fields === undefined) {
+    const bytes = file.includes('\ufffd') ? readProc(`/proc/${pid}/cgroup`) : Buffer.from(file);
+    fields = typeof bytes === 'string' ? {} : parseCgroup(bytes);
+    // Two names that are no text may look the same as text.
+    if (file.includes('\ufffd')) return fields;
+    if (cgroups.size >= MAX_CGROUPS) cgroups.clear();
+    cgroups.set(file, fields);
+  }
+  return fields;
+}
+
+function parseCgroup(file: Uint8Array): CgroupFields {
   const path = cgroupPath(file);
   if (path === undefined) return { process_cgroup: '/' };
   const fields = textFields('process_cgroup', path);

@@ -1,4 +1,5 @@
 import type { Entity } from '../../core/event-data.ts';
+import { textFields } from './read-io.ts';
 import type { StatLine } from './stat-line.ts';
 
 /** What is remembered of a process between two looks. */
@@ -82,6 +83,7 @@ const MAX_DESCENT = 4096;
  * Whether a process may have become another program since. Where we may not look at its image, its name has to do,
  * which a program can change without exec: then it is read again, and only changed arguments count.
  */
-export function mayHaveExeced(known: Known, stat: StatLine, name: string): boolean {
-  return stat.hasImage ? stat.image !== known.image : name !== (known.subject.process_name ?? '');
+export function mayHaveExeced(known: Known, stat: StatLine): boolean {
+  if (stat.hasImage) return stat.image !== known.image;
+  return textFields('process_name', stat.comm).process_name !== known.subject.process_name;
 }

@@ -1,5 +1,5 @@
 import { isAscii } from 'node:buffer';
-import { closeSync, openSync, readlinkSync, readSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readlinkSync, readSync } from 'node:fs';
 import { encodeBase64 } from '../../core/bytes.ts';
 import { errnoOf } from '../../durable/errors.ts';
 
@@ -10,9 +10,56 @@ import { errnoOf } from '../../durable/errors.ts';
 export type Unread = 'lost' | 'denied';
 
 const CHUNK = Buffer.allocUnsafe(64 * 1024);
+const AS_BYTES = { encoding: 'buffer' } as const;
 
 /** @returns the bytes, at most `limit` and one more if there are more */
 export function readProc(path: string, limit: number = CHUNK.length): Uint8Array | Unread {
+  return read(path, (fd, size) =>
+    size < CHUNK.length ? new Uint8Array(CHUNK.subarray(0, Math.min(size, limit + 1))) : readOn(fd, limit),
+  );
+}
+
+/** As text; what is not UTF-8 becomes U+FFFD. In one step of the runtime's own: for files of ASCII the cheapest way. */
+export function readProcText(path: string): string | Unread {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    return unread(error);
+  }
+}
+
+/** A file of /proc that is read more than once. What it tells is of the process that it was opened for, or nothing. */
+export class ProcFile implements Disposable {
+  readonly #fd: number;
+
+  private constructor(fd: number) {
+    this.#fd = fd;
+  }
+
+  static open(path: string): ProcFile | Unread {
+    try {
+      return new ProcFile(openSync(path, 'r'));
+    } catch (error) {
+      return unread(error);
+    }
+  }
+
+  /** From its beginning, what fits into one read; `lost` once the process is gone, even if its pid was given again. */
+  read(): Uint8Array | Unread {
+    try {
+      return new Uint8Array(CHUNK.subarray(0, readSync(this.#fd, CHUNK, 0, CHUNK.length, 0)));
+    } catch (error) {
+      return unread(error);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    closeSync(this.#fd);
+  }
+}
+
+/** @param take of what the first read got: it lies in CHUNK, until the next one */
+function read<T>(path: string, take: (fd: number, size: number) => T): T | Unread {
   let fd: number;
   try {
     fd = openSync(path, 'r');
@@ -20,9 +67,7 @@ export function readProc(path: string, limit: number = CHUNK.length): Uint8Array
     return unread(error);
   }
   try {
-    const first = readSync(fd, CHUNK, 0, CHUNK.length, null);
-    if (first < CHUNK.length) return new Uint8Array(CHUNK.subarray(0, Math.min(first, limit + 1)));
-    return readOn(fd, limit);
+    return take(fd, readSync(fd, CHUNK, 0, CHUNK.length, null));
   } catch (error) {
     return unread(error);
   } finally {
@@ -42,14 +87,9 @@ function readOn(fd: number, limit: number): Uint8Array {
   return new Uint8Array(Buffer.concat(chunks).subarray(0, limit + 1));
 }
 
-export function readProcText(path: string): string | Unread {
-  const bytes = readProc(path);
-  return typeof bytes === 'string' ? bytes : Buffer.from(bytes).toString('latin1');
-}
-
 export function readProcLink(path: string): Uint8Array | Unread {
   try {
-    return new Uint8Array(readlinkSync(path, 'buffer'));
+    return new Uint8Array(readlinkSync(path, AS_BYTES));
   } catch (error) {
     return unread(error);
   }

@@ -4,10 +4,10 @@ import type { Entity, ProcessExitData } from '../../core/event-data.ts';
 import type { Followed, Observation, ProcessEventType, Secret } from '../source.ts';
 import type { HashCache } from './executable-hashes-io.ts';
 import { type ReadOptions, type ReadProcess, readProcess, readStat } from './process-io.ts';
-import { childrenOf, listProcesses } from './process-list-io.ts';
+import { childrenOf, listProcesses, readCensus } from './process-list-io.ts';
 import { type Known, mayHaveExeced, ProcessTable, type Subject } from './process-table.ts';
-import { textFields } from './read-io.ts';
 import type { StatLine } from './stat-line.ts';
+import { Turns } from './turns.ts';
 
 export type ScannerOptions = {
   readonly host: string;
@@ -18,10 +18,10 @@ export type ScannerOptions = {
   readonly emit: (observation: Observation) => void;
 };
 
-/** For so many rounds a process counts as young. */
-const YOUNG_ROUNDS = 20;
-/** Old ones looked at in one light round. */
-const OLD_AT_ONCE = 64;
+/** Processes in a slice of the first look. */
+const SLICE = 256;
+/** Rounds of which at least one lists what there is. */
+const LISTED_EVERY = 8;
 
 /** Parents of parents that are told first. */
 const MAX_PENDING = 64;
@@ -32,9 +32,11 @@ export class Scanner {
   readonly #options: ScannerOptions;
   readonly #read: ReadOptions;
   #isFirst = true;
-  /** pid → rounds for which it is still looked at each time. */
-  readonly #young = new Map<number, number>();
-  #turn = 0;
+  readonly #turns = new Turns();
+  /** As the kernel counted them before the last listing; undefined where it doesn't. */
+  #census: string | undefined;
+  /** Rounds since that. */
+  #unlisted = 0;
   /** What a process is told as that the present look finds. */
   #type: ProcessEventType = 'process.start';
   /** Looked at since the present look listed what there is. */
@@ -47,11 +49,13 @@ export class Scanner {
   constructor(options: ScannerOptions) {
     this.#options = options;
     const { host, boot, hashes, environment, bootTime } = options;
+    // Checked once: what follows it are digits.
+    const machine = formatEntity({ host, boot, pid: 0, start: '0' }).slice(0, -'0:0'.length);
     this.#read = {
       hashes,
       environment,
       bootTime,
-      entityOf: (pid, start) => formatEntity({ host, boot, pid, start }),
+      entityOf: (pid, start) => `${machine}${pid}:${start}`,
       parentOf: (ppid, start) => this.#parentOf(ppid, start),
     };
   }
@@ -69,22 +73,51 @@ export class Scanner {
   }
 
   /**
+   * The first {@link scan} in slices, between which others get their turn: what ten thousand processes tell at once
+   * would be much to hold in memory, and nobody would be answered meanwhile.
+   */
+  *scanInSlices(): Generator<void, void, undefined> {
+    this.#census = readCensus();
+    const pids = listProcesses();
+    for (let from = 0; from < pids.length; from += SLICE) {
+      this.#options.hashes.newRound();
+      this.#looked.clear();
+      this.#type = this.#isFirst ? 'process.snapshot' : 'process.start';
+      for (const pid of pids.slice(from, from + SLICE)) this.#look(pid);
+      this.#type = 'process.start';
+      yield;
+    }
+    this.#isFirst = false;
+  }
+
+  /**
    * As {@link scan}, but of what is known looks only at the young, who are about to become another program, and in turn
-   * at some of the old: listing costs a microsecond a process, looking twenty.
+   * at some of the old: listing costs a microsecond a process, looking fifteen. While the kernel's own count says that
+   * nothing began or ended, nothing is listed either, except every few rounds.
    */
   scanLightly(): void {
-    const old = Math.max(1, this.table.size - this.#young.size);
-    const turn = Math.ceil(old / Math.min(OLD_AT_ONCE, old));
-    this.#turn = (this.#turn + 1) % turn;
-    this.#round((pid) => this.#young.has(pid) || pid % turn === this.#turn);
-    for (const [pid, rounds] of this.#young) {
-      if (rounds <= 1 || this.table.get(pid) === undefined) this.#young.delete(pid);
-      else this.#young.set(pid, rounds - 1);
-    }
+    const isDue = this.#turns.begin(this.table.size);
+    if (this.#isUnchanged()) this.#revisit(isDue);
+    else this.#round(isDue);
+    this.#turns.end((pid) => this.table.get(pid) !== undefined);
+  }
+
+  #isUnchanged(): boolean {
+    this.#unlisted += 1;
+    return this.#unlisted < LISTED_EVERY && this.#census !== undefined && readCensus() === this.#census;
+  }
+
+  #revisit(isDue: (pid: number) => boolean): void {
+    this.#options.hashes.newRound();
+    this.#looked.clear();
+    for (const { pid } of this.table.values()) if (isDue(pid)) this.#look(pid);
   }
 
   #round(isDue: (pid: number) => boolean): void {
     this.#options.hashes.newRound();
+    // Counted before it is listed: what begins in between is found by the next look.
+    this.#census = readCensus();
+    this.#unlisted = 0;
     const pids = listProcesses();
     this.#type = this.#isFirst ? 'process.snapshot' : 'process.start';
     this.#isFirst = false;
@@ -92,7 +125,7 @@ export class Scanner {
     for (const pid of pids) if (this.table.get(pid) === undefined || isDue(pid)) this.#look(pid);
     this.#type = 'process.start';
     const present = new Set(pids);
-    for (const known of [...this.table.values()]) {
+    for (const known of this.table.values()) {
       if (!present.has(known.pid) && !this.#looked.has(known.pid)) this.#ended(known);
     }
   }
@@ -180,16 +213,15 @@ export class Scanner {
       exited: false,
     };
     this.table.add(known);
-    if (type === 'process.start') this.#young.set(pid, YOUNG_ROUNDS);
+    if (type === 'process.start') this.#turns.add(pid);
     this.#tell(type, read, known);
     this.#noticeExit(known, stat);
   }
 
   #compare(known: Known, stat: StatLine): void {
     if (known.exited) return;
-    const { process_name = '' } = textFields('process_name', stat.comm);
     const isZombie = stat.state === 'Z' || stat.state === 'X';
-    if (!isZombie && mayHaveExeced(known, stat, process_name)) this.#reread(known, stat);
+    if (!isZombie && mayHaveExeced(known, stat)) this.#reread(known, stat);
     this.#noticeExit(known, stat);
   }
 

@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Entity } from '../../core/event-data.ts';
 import { CollectorError } from '../errors.ts';
 import type { Capabilities, Followed, Source, SourceContext, SourceHealth } from '../source.ts';
@@ -77,6 +78,8 @@ export class ProcfsSource implements Source {
       const scanner = new Scanner({ host, boot, hashes, environment, bootTime, emit });
       const sockets = new SocketScanner(scanner.table, emit);
       [this.#scanner, this.#sockets] = [scanner, sockets];
+      await this.#firstLook(scanner, signal);
+      if (signal.aborted) return;
       const looks = [repeatedly(() => this.#timed(() => scanner.scanLightly()), intervalMs, signal)];
       if (socketsMs > 0) looks.push(repeatedly(() => this.#timed(() => sockets.scan()), socketsMs, signal));
       await Promise.all(looks);
@@ -84,6 +87,18 @@ export class ProcfsSource implements Source {
       this.#scanner = undefined;
       hashes.close();
     }
+  }
+
+  /** As much time for others as for itself. */
+  async #firstLook(scanner: Scanner, signal: AbortSignal): Promise<void> {
+    const slices = scanner.scanInSlices();
+    for (let isDone = false; !isDone && !signal.aborted; ) {
+      const costMs = costOf(() => {
+        isDone = slices.next().done === true;
+      });
+      await sleep(costMs);
+    }
+    this.#rounds += 1;
   }
 
   follow(root: Entity, depth: number, signal: AbortSignal): readonly Followed[] {
