@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../core/errors.ts';
+import type { EventData } from '../core/event-data.ts';
 import type { PublicKey } from '../core/keys.ts';
 import { RELEASE } from '../core/release.ts';
 import { IpcError } from '../ipc/errors.ts';
@@ -89,6 +90,7 @@ export class AgentCore {
       sandbox: this.#detecting,
       hit: (live, answer) => this.#alerts.hit(live, answer),
       quarantined: (live, code, reason) => void this.#rules.quarantined(live, code, reason).catch(fail),
+      missed: (rules) => void log.append('collector.gap', missedGap(rules)).catch(fail),
       failed: fail,
     });
     this.#rules = new RuleKeeper({ data, builtAt, detector: this.#detector, log, hasClear: volatile.hasClear });
@@ -286,4 +288,10 @@ export class AgentCore {
     await this.#delivery.run();
     await log.append('collector.stop', { collector_name: AGENT, cause: 'command' });
   }
+}
+
+function missedGap(rules: readonly LiveRule[]): EventData['collector.gap'] {
+  const ids = rules.map(({ rule }) => rule.id).join(', ');
+  const reason = `this machine gave the detector no time; asked later about all that is there then: ${ids}`;
+  return { collector_name: AGENT, cause: 'overrun', count: rules.length, reason: reason.slice(0, 1024) };
 }

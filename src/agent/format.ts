@@ -23,6 +23,11 @@ export const SNAPSHOT_MS = 30_000;
 export const SEQUENCE_MS = 2000;
 /** A rule over its budget is asked once more with so many times as much: a slow moment of the machine is not its fault. */
 export const SECOND_CHANCE = 20;
+/** Budgets are processor time. So much longer than that, and at least so long, a rule may wait for a processor. */
+export const PATIENCE = 4;
+export const PATIENCE_MS = 2000;
+/** How often a rule is asked again that got no processor. */
+export const STARVED_TRIES = 2;
 /** Overruns in a row that only the second chance saved. */
 export const MAX_OVERRUNS = 3;
 

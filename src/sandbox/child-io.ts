@@ -1,6 +1,6 @@
 import { readSync } from 'node:fs';
-import { writeAnswer, writeFailure, writeReady } from './child-lines-io.ts';
-import type { QuestionFrame, SqliteOpenRequest } from './protocol.ts';
+import { answerLine, failureLine, writeLine, writeReady } from './child-lines-io.ts';
+import type { ManyFrame, QuestionFrame, SqliteOpenRequest } from './protocol.ts';
 import { SqliteEngine } from './sqlite-engine-io.ts';
 
 /**
@@ -29,12 +29,37 @@ function* readLines(): Generator<string> {
   }
 }
 
-function answer(engine: SqliteEngine, question: QuestionFrame): void {
+function answerTo(engine: SqliteEngine, question: QuestionFrame): string {
   try {
-    writeAnswer(question.id, engine.answer(question));
+    return answerLine(question.id, engine.answer(question));
   } catch (thrown) {
-    writeFailure(question.id, thrown);
+    return failureLine(question.id, thrown);
   }
+}
+
+/** Answers without rows are told together, but not much later than they are known. */
+const TELL_MS = 2;
+const texts = new Map<number, string>();
+
+function answerMany(engine: SqliteEngine, { many, careful }: ManyFrame): void {
+  let nothing: number[] = [];
+  let told = performance.now();
+  const tell = () => {
+    if (nothing.length > 0) writeLine(`{"nothing":[${nothing.join(',')}]}`);
+    nothing = [];
+    told = performance.now();
+  };
+  for (const { id, known, sql } of many) {
+    if (sql !== undefined) texts.set(known, sql);
+    const answer = answerTo(engine, { id, sql: texts.get(known) ?? '' });
+    if (answer.endsWith('"rows":[]}')) nothing.push(id);
+    else {
+      tell();
+      writeLine(answer);
+    }
+    if (careful || performance.now() - told > TELL_MS) tell();
+  }
+  tell();
 }
 
 function main(): void {
@@ -45,11 +70,15 @@ function main(): void {
   try {
     engine = new SqliteEngine(JSON.parse(first.value) as SqliteOpenRequest);
   } catch (thrown) {
-    writeFailure(0, thrown);
+    writeLine(failureLine(0, thrown));
     return;
   }
   writeReady();
-  for (const line of lines) answer(engine, JSON.parse(line) as QuestionFrame);
+  for (const line of lines) {
+    const frame = JSON.parse(line) as QuestionFrame | ManyFrame;
+    if ('many' in frame) answerMany(engine, frame);
+    else writeLine(answerTo(engine, frame));
+  }
 }
 
 main();

@@ -17,12 +17,20 @@ export function writeReady(): void {
 }
 
 export function writeFailure(id: number, thrown: unknown): void {
+  writeLine(failureLine(id, thrown));
+}
+
+export function writeAnswer(id: number, answer: { readonly rows: string }): void {
+  writeLine(answerLine(id, answer));
+}
+
+export function failureLine(id: number, thrown: unknown): string {
   const error = thrown instanceof SandboxError ? thrown : new SandboxError('SQL_ERROR', messageOf(thrown));
-  writeLine(encodeFrame({ id, code: error.code, message: error.message }));
+  return encodeFrame({ id, code: error.code, message: error.message });
 }
 
 /** @param answer its rows are text already, so that their size was known before there was too much of it */
-export function writeAnswer(id: number, { rows, ...rest }: { readonly rows: string }): void {
+export function answerLine(id: number, { rows, ...rest }: { readonly rows: string }): string {
   const head = JSON.stringify({ id, ...rest });
-  writeLine(`${head.slice(0, -1)},"rows":${rows}}`);
+  return `${head.slice(0, -1)},"rows":${rows}}`;
 }

@@ -9,6 +9,8 @@ export type SandboxErrorCode =
   | 'GIVEN_REFUSED'
   /** Over the time for one question; the child was killed. */
   | 'DEADLINE'
+  /** The machine gave the child no time to answer; it was killed. The question is not to blame. */
+  | 'STARVED'
   /** The caller gave up; the child was killed. */
   | 'CANCELLED'
   /** Over the memory of the child, or a single value over its limit. */

@@ -1,5 +1,5 @@
 import { extname, join } from 'node:path';
-import { Child, cancelled } from './child-process-io.ts';
+import { type Asked, Child, cancelled, type Outcome } from './child-process-io.ts';
 import { SandboxError } from './errors.ts';
 import { CHILD_CPU_SECONDS, type Launch } from './launch.ts';
 import { ANSWER_OVERHEAD_BYTES, type Answer, type AnswerLimits, type OpenRequest, type Question } from './protocol.ts';
@@ -44,6 +44,9 @@ export type StartChild = (begin: BeginChild) => Promise<void>;
 /** Busy time after which a child is replaced: its CPU time is limited, and must not run out under a question. */
 const RECYCLE_AFTER_MS = (CHILD_CPU_SECONDS * 1000) / 2;
 
+/** Questions in one line: a line has a limit. */
+const AT_ONCE = 128;
+
 /** Keeps a child for questions, one at a time, and starts the next one when it was killed. Knows no engine. */
 export class SandboxParent {
   readonly #open: OpenRequest;
@@ -61,6 +64,20 @@ export class SandboxParent {
 
   ask(question: Question, options: AskOptions): Promise<Answer> {
     return this.#inTurn(() => this.#askNow(question, options));
+  }
+
+  /** @see Sandbox.askEach in sandbox-io.ts */
+  askEach(asked: readonly Asked[], answered: (at: number, outcome: Outcome) => void): Promise<void> {
+    return this.#inTurn(async () => {
+      let isCareful = false;
+      for (let done = 0; done < asked.length; ) {
+        this.#assertOpen();
+        const child = await this.#liveChild();
+        const [from, some] = [done, asked.slice(done, done + AT_ONCE)];
+        done += await child.askEach(some, isCareful, (at, outcome) => answered(from + at, outcome));
+        isCareful ||= !child.alive;
+      }
+    });
   }
 
   /** Starts the child, unless it lives. */

@@ -3,7 +3,8 @@ import { SandboxError, type SandboxErrorCode } from './errors.ts';
 
 /**
  * What parent and child say to each other: one JSON object a line. The parent opens once, the child says it is ready,
- * then one question and one answer at a time. One protocol for every engine.
+ * then one question and one answer at a time. One protocol for every engine; SQLite's also takes many questions in one
+ * line, which rules need: most of what they cost is the asking.
  */
 
 export type EngineName = 'sqlite' | 'duckdb';
@@ -62,6 +63,13 @@ export type Answer = {
 };
 
 export type QuestionFrame = Question & { readonly id: number };
+/** A question by the number that its text was given when it came for the first time. */
+export type NumberedQuestion = { readonly id: number; readonly known: number; readonly sql?: string };
+export type ManyFrame = {
+  readonly many: readonly NumberedQuestion[];
+  /** Each answer is written before the next question is looked at. Else those without rows wait for each other. */
+  readonly careful: boolean;
+};
 export type ReadyFrame = { readonly ready: true };
 export type FailureFrame = { readonly id: number; readonly code: SandboxErrorCode; readonly message: string };
 export type AnswerFrame = Answer & { readonly id: number };
@@ -85,12 +93,14 @@ const CHILD_CODES: readonly string[] = [
 ] satisfies SandboxErrorCode[];
 
 /** A line without its newline. */
-export function encodeFrame(frame: OpenRequest | QuestionFrame | ReadyFrame | FailureFrame): string {
+export function encodeFrame(frame: OpenRequest | QuestionFrame | ManyFrame | ReadyFrame | FailureFrame): string {
   return JSON.stringify(frame);
 }
 
 export type ChildFrame =
   | { readonly kind: 'ready' }
+  /** These have no rows: all that the asker of many wants to know of them. */
+  | { readonly kind: 'nothing'; readonly ids: readonly number[] }
   | { readonly kind: 'failure'; readonly id: number; readonly error: SandboxError }
   | { readonly kind: 'answer'; readonly id: number; readonly answer: Answer };
 
@@ -102,7 +112,11 @@ export type ChildFrame =
 export function parseChildFrame(line: string): ChildFrame {
   const frame = parseObject(line);
   if (frame['ready'] === true) return { kind: 'ready' };
-  const { id, code, message, columns, origins, rows, reads } = frame;
+  const { id, code, message, columns, origins, rows, reads, nothing } = frame;
+  if (nothing !== undefined) {
+    if (!isNumbers(nothing) || nothing.length === 0) throw malformed();
+    return { kind: 'nothing', ids: nothing };
+  }
   if (typeof id !== 'number') throw malformed();
   if (typeof code === 'string' && typeof message === 'string' && CHILD_CODES.includes(code)) {
     return { kind: 'failure', id, error: new SandboxError(code as SandboxErrorCode, message.slice(0, 1024)) };
@@ -124,6 +138,10 @@ function parseObject(line: string): { readonly [key: string]: unknown } {
 
 function isObject(value: unknown): value is { readonly [key: string]: unknown } {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isNumbers(value: unknown): value is readonly number[] {
+  return Array.isArray(value) && value.every((number) => typeof number === 'number');
 }
 
 function isTexts(value: unknown): value is readonly string[] {

@@ -1,10 +1,9 @@
 import { isAbsolute } from 'node:path';
 import type { Place } from '../core/tables.ts';
+import type { Asked, Outcome } from './child-process-io.ts';
 import { SandboxError } from './errors.ts';
 import { launchOf } from './launch.ts';
-import { childMain, DEFAULT_LIMITS, type Sandbox, type SandboxLimits, SandboxParent } from './parent-io.ts';
-
-export type { Sandbox } from './parent-io.ts';
+import { childMain, DEFAULT_LIMITS, type Sandbox as OneByOne, type SandboxLimits, SandboxParent } from './parent-io.ts';
 
 export type SandboxOptions = {
   /** Which tables of the contract there are; default `agent`. */
@@ -15,6 +14,19 @@ export type SandboxOptions = {
    */
   readonly database?: string;
   readonly limits?: Partial<SandboxLimits>;
+};
+
+export type { Asked, Outcome } from './child-process-io.ts';
+
+/** A place to ask SQLite, one question or many at once. */
+export type Sandbox = OneByOne & {
+  /**
+   * Asks many at once, without rows of their own. What a child died of is found by asking the rest again, one by one, in
+   * another child; that one is answered with an error, and all others well. Other questions wait meanwhile.
+   * @param answered called for each in order: an answer, or any error of `ask`, or STARVED
+   * @throws SandboxError CLOSED, DATABASE, DEADLINE or CHILD_DIED when there is no child to ask
+   */
+  readonly askEach: (asked: readonly Asked[], answered: (at: number, outcome: Outcome) => void) => Promise<void>;
 };
 
 /**
@@ -36,5 +48,10 @@ export function createSandbox({ place = 'agent', database, limits: changes }: Sa
     begin(launch),
   );
   const close = () => parent.close();
-  return { ask: (question, ask) => parent.ask(question, ask ?? {}), close, [Symbol.asyncDispose]: close };
+  return {
+    ask: (question, ask) => parent.ask(question, ask ?? {}),
+    askEach: (asked, answered) => parent.askEach(asked, answered),
+    close,
+    [Symbol.asyncDispose]: close,
+  };
 }

@@ -1,9 +1,15 @@
-/** The agent as a process of its own, for tests that kill it. Says `ready` and each alert, one JSON object a line. */
+/**
+ * The compiled agent as a process of its own, for tests that kill it: started from sources it would take seconds. Says
+ * `ready` and each alert, one JSON object a line.
+ */
 import { writeSync } from 'node:fs';
-import { runAgent } from '../../src/agent/agent-io.ts';
-import { systemSurroundings } from '../../src/ledger/surroundings-io.ts';
+import type * as agent from '../../src/agent/agent-io.ts';
+import type * as surroundings from '../../src/ledger/surroundings-io.ts';
+import { compiled } from './compiled.ts';
 
 const [data = '', intervalMs = '50'] = process.argv.slice(2);
+const { runAgent } = await compiled<typeof agent>('agent/agent-io.js');
+const { systemSurroundings } = await compiled<typeof surroundings>('ledger/surroundings-io.js');
 const stopping = new AbortController();
 process.on('SIGTERM', () => stopping.abort());
 const say = (value: unknown) => writeSync(1, `${JSON.stringify(value)}\n`);

@@ -89,6 +89,25 @@ describe('the event store', () => {
     expect(store.seenAt('h:b:1:1')?.seq).toBe(2);
   });
 
+  it('knows the parent of a process also when it comes after it, and has rules look again', () => {
+    const { store, all } = openStore();
+    const before = take(store, line(0, 'process.snapshot', process(5, { parent_entity: 'h:b:9:9' }))).changes;
+    const parent = process(9, { process_name: 'nginx', process_executable: '/usr/sbin/nginx', argv_mask: 'nginx <…>' });
+    const { changes } = take(store, line(1, 'process.snapshot', parent), line(2, 'process.snapshot', parent));
+    expect([[...before.processes], [...changes.processes]]).toEqual([['h:b:5:5'], ['h:b:9:9', 'h:b:5:5']]);
+    const found = all('SELECT * FROM processes WHERE process_pid = 5');
+    expect(found).toMatchObject([
+      {
+        process_parent_name: 'nginx',
+        process_parent_executable: '/usr/sbin/nginx',
+        process_parent_command_line: 'nginx <…>',
+      },
+    ]);
+    // What it is later doesn't change what it was when it had the child.
+    take(store, line(3, 'process.exec', { ...parent, process_name: 'other' }));
+    expect(all('SELECT * FROM processes WHERE process_pid = 5')).toEqual(found);
+  });
+
   it('takes each line once, and what is no row of a table leaves it as it was', () => {
     const { store, all } = openStore();
     take(store, line(0, 'process.start', process(1)));

@@ -9,7 +9,6 @@ import { escapeForTerminal } from '../../src/core/terminal-text.ts';
 import { assertContract, type Seen, sharedProcmond } from './procmond-support.ts';
 
 /** Its arguments, as /proc has them. */
-const SLEEPING = ['sleep', '600', ''].join('\0');
 const LAST_PID = '/proc/sys/kernel/ns_last_pid';
 const [ESC, CSI, RLO] = ['\u001b', '\u009b', '\u202e'];
 

@@ -1,10 +1,10 @@
 import { SandboxError, type SandboxErrorCode } from '../../sandbox/errors.ts';
 import type { Answer } from '../../sandbox/protocol.ts';
-import type { Sandbox } from '../../sandbox/sandbox-io.ts';
-import { MAX_OVERRUNS, SECOND_CHANCE } from '../format.ts';
+import type { Asked, Outcome, Sandbox } from '../../sandbox/sandbox-io.ts';
+import { MAX_OVERRUNS, PATIENCE, PATIENCE_MS, SECOND_CHANCE, STARVED_TRIES } from '../format.ts';
 import { type Changes, noChanges } from '../store/fold-io.ts';
 import type { VolatileStore } from '../store/volatile-io.ts';
-import { isEvaluated, type LiveRule } from './live-rule.ts';
+import { isConcerned, isEvaluated, type LiveRule } from './live-rule.ts';
 
 export type DetectorOptions = {
   readonly volatile: VolatileStore;
@@ -13,9 +13,14 @@ export type DetectorOptions = {
   /** A rule hit; called before the next rule is asked. */
   readonly hit: (live: LiveRule, answer: Answer) => void;
   readonly quarantined: (live: LiveRule, code: string, reason: string) => void;
+  /** Rules were not asked about what came in, through no fault of theirs. */
+  readonly missed: (rules: readonly LiveRule[]) => void;
   /** A mistake of ours, or a store that can't be written. */
   readonly failed: (error: unknown) => void;
 };
+
+/** The rule is asked once more. */
+const TOO_SLOW: readonly string[] = ['DEADLINE', 'CHILD_DIED', 'STARVED'] satisfies SandboxErrorCode[];
 
 /** Not believed beyond its code: a child that was taken over could put a secret into its message. */
 const REASONS: Readonly<Partial<Record<SandboxErrorCode, string>>> = {
@@ -27,7 +32,7 @@ const REASONS: Readonly<Partial<Record<SandboxErrorCode, string>>> = {
 };
 
 /**
- * Asks the rules, one after the other, in the child that can be killed. Incremental ones on each batch that came in,
+ * Asks the rules, all of a round at once, in the child that can be killed. Incremental ones on each batch that came in,
  * the others when their time comes. A rule that overruns or fails is put aside with the reason, and the rest go on.
  */
 export class Detector {
@@ -64,9 +69,7 @@ export class Detector {
 
   /** Asks the rules of these modes that look at everything there is. */
   async look(mode: 'snapshot' | 'sequence'): Promise<void> {
-    await this.#inTurn(async () => {
-      for (const live of this.#rules) if (live.rule.mode === mode && isEvaluated(live)) await this.#ask(live);
-    });
+    await this.#inTurn(() => this.#ask(this.#rules.filter(({ rule }) => rule.mode === mode)));
   }
 
   /** Resolves when everything that came in so far has been looked at. */
@@ -97,64 +100,99 @@ export class Detector {
     const changes = this.#pending;
     this.#pending = noChanges();
     const incremental = this.#rules.filter((live) => live.rule.mode === 'incremental' && isEvaluated(live));
+    while (volatile.setEarlier()) await this.#ask(incremental);
     const fresh = incremental.filter(({ isFresh }) => isFresh);
     if (fresh.length > 0) {
       volatile.setNew('all');
-      for (const live of fresh) {
-        live.isFresh = false;
-        // A budget is for what comes in, not for all there is.
-        await this.#ask(live, SECOND_CHANCE);
-      }
+      for (const live of fresh) live.isFresh = false;
+      // A budget is for what comes in, not for all there is.
+      await this.#ask(fresh, SECOND_CHANCE);
     }
-    const others = incremental.filter((live) => !fresh.includes(live));
-    if (others.length > 0 && changes.processes.size + changes.connections.size > 0) {
-      volatile.setNew(changes);
-      for (const live of others) await this.#ask(live);
-    }
+    // Also with nobody to ask: it has been looked at.
+    volatile.setNew(changes);
+    await this.#ask(incremental.filter((live) => !fresh.includes(live) && isConcerned(live, changes)));
     volatile.setNew(noChanges());
     this.rounds += 1;
     this.lastRoundMs = performance.now() - started;
     this.longestRoundMs = Math.max(this.longestRoundMs, this.lastRoundMs);
   }
 
-  async #ask(live: LiveRule, times = 1): Promise<void> {
-    const started = performance.now();
+  /** @param times their budgets */
+  async #ask(all: readonly LiveRule[], times = 1): Promise<void> {
+    const rules = all.filter(isEvaluated);
+    if (rules.length === 0) return;
+    const slow: [LiveRule, SandboxError][] = [];
+    let done = 0;
     try {
-      const answer = await this.#answer(live, times);
-      live.hits += answer.rows.length;
-      if (answer.rows.length > 0) this.#options.hit(live, answer);
+      await this.#options.sandbox.askEach(
+        rules.map((live) => asked(live, times)),
+        (at, outcome) => {
+          const live = rules[at];
+          if (live === undefined) return;
+          done = at + 1;
+          if ('error' in outcome && TOO_SLOW.includes(outcome.error.code)) slow.push([live, outcome.error]);
+          this.#take(live, outcome, times);
+        },
+      );
     } catch (error) {
-      this.#failed(live, error);
+      this.#noChild(rules.slice(done), error);
     }
-    const took = performance.now() - started;
+    for (const [live, error] of slow) await this.#askAgain(live, error, times);
+  }
+
+  #take(live: LiveRule, outcome: Outcome, times: number): void {
     live.evaluations += 1;
-    live.totalMs += took;
-    live.longestMs = Math.max(live.longestMs, took);
+    live.totalMs += outcome.ms;
+    live.longestMs = Math.max(live.longestMs, outcome.ms);
+    if ('answer' in outcome) {
+      if (times === 1) live.overruns = 0;
+      live.hits += outcome.answer.rows.length;
+      if (outcome.answer.rows.length > 0) this.#options.hit(live, outcome.answer);
+    } else if (!TOO_SLOW.includes(outcome.error.code)) this.#failed(live, outcome.error);
   }
 
   /** Over the budget the child is killed with the rule; then the rule has one more chance, with far more time. */
-  async #answer(live: LiveRule, times: number): Promise<Answer> {
-    const { sandbox } = this.#options;
-    const { sql, budgetMs } = live.rule;
-    try {
-      const answer = await sandbox.ask({ sql }, { deadlineMs: budgetMs * times });
-      live.overruns = 0;
-      return answer;
-    } catch (error) {
-      if (!(error instanceof SandboxError) || (error.code !== 'DEADLINE' && error.code !== 'CHILD_DIED')) throw error;
-      if (times > 1) throw error;
+  async #askAgain(live: LiveRule, first: SandboxError, times: number): Promise<void> {
+    if (first.code !== 'STARVED') {
+      if (times > 1) return this.#failed(live, first);
       live.overruns += 1;
     }
-    const answer = await sandbox.ask({ sql }, { deadlineMs: budgetMs * SECOND_CHANCE });
-    if (live.overruns >= MAX_OVERRUNS) {
-      this.#quarantine(live, 'DEADLINE', `it took longer than its ${budgetMs} ms ${live.overruns} times in a row`);
+    const overruns = live.overruns;
+    for (let tries = 0; tries < STARVED_TRIES; tries += 1) {
+      const outcomes: Outcome[] = [];
+      try {
+        await this.#options.sandbox.askEach([asked(live, SECOND_CHANCE)], (_, outcome) => outcomes.push(outcome));
+      } catch (error) {
+        return this.#noChild([live], error);
+      }
+      const [outcome] = outcomes;
+      if (outcome === undefined) return;
+      if ('error' in outcome && outcome.error.code === 'STARVED') continue;
+      this.#take(live, outcome, SECOND_CHANCE);
+      if ('error' in outcome) {
+        if (TOO_SLOW.includes(outcome.error.code)) this.#failed(live, outcome.error);
+      } else if (overruns >= MAX_OVERRUNS) {
+        const { budgetMs } = live.rule;
+        this.#quarantine(live, 'DEADLINE', `it took longer than its ${budgetMs} ms ${overruns} times in a row`);
+      }
+      return;
     }
-    return answer;
+    this.#missed([live]);
   }
 
-  #failed(live: LiveRule, error: unknown): void {
+  /** There is no child to ask. */
+  #noChild(rules: readonly LiveRule[], error: unknown): void {
     if (!(error instanceof SandboxError)) throw error;
-    const { code } = error;
+    if (error.code !== 'CLOSED' && rules.length > 0) this.#missed(rules);
+  }
+
+  /** Next time they are asked about everything. */
+  #missed(rules: readonly LiveRule[]): void {
+    for (const live of rules) live.isFresh = true;
+    this.#options.missed(rules);
+  }
+
+  #failed(live: LiveRule, { code }: SandboxError): void {
     if (code === 'CLOSED' || code === 'CANCELLED') return;
     const { budgetMs } = live.rule;
     const overran = `it took longer than ${budgetMs * SECOND_CHANCE} ms; its budget is ${budgetMs} ms`;
@@ -167,4 +205,9 @@ export class Detector {
     live.reason = reason;
     this.#options.quarantined(live, code, reason);
   }
+}
+
+function asked({ rule: { sql, budgetMs } }: LiveRule, times: number): Asked {
+  const deadlineMs = budgetMs * times;
+  return { sql, deadlineMs, patienceMs: Math.max(deadlineMs * PATIENCE, PATIENCE_MS) };
 }

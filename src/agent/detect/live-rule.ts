@@ -1,6 +1,11 @@
 import type { Digest } from '../../core/digest.ts';
+import { VIEWS } from '../../core/tables.ts';
 import type { Rule } from '../../rules/rule.ts';
 import { CLEAR_WINDOW_MS } from '../format.ts';
+import type { Changes } from '../store/fold-io.ts';
+
+const NEW_PROCESSES = 'new_processes';
+const NEW_CONNECTIONS = 'new_connections';
 
 /** Where a rule came from. */
 export type RuleSource = {
@@ -40,6 +45,14 @@ export function liveRule(rule: Rule, source: RuleSource): LiveRule {
 
 export function isEvaluated({ state }: LiveRule): boolean {
   return state === 'active' || state === 'degraded';
+}
+
+/** Whether there is anything new for an incremental rule: one that reads connections alone has no use for processes. */
+export function isConcerned({ rule }: LiveRule, { processes, connections }: Changes): boolean {
+  const read = rule.requires.tables.map((name) => VIEWS.find((view) => view.name === name)?.of ?? name);
+  const news = read.filter((name) => name === NEW_PROCESSES || name === NEW_CONNECTIONS);
+  if (news.length === 0) return processes.size + connections.size > 0;
+  return news.some((name) => (name === NEW_PROCESSES ? processes : connections).size > 0);
 }
 
 /** What the rule can't see here. @param capabilities of the collectors that run; `hasClear`: whether arguments are kept */

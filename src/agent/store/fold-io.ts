@@ -73,6 +73,7 @@ export class Fold {
     const mask = textOf(stored.line.data, 'argv_mask');
     const change = this.#processes.apply(stored, this.#isClear ? (stored.command ?? null) : mask);
     if (change?.isNew === true) changes.processes.add(change.entity);
+    for (const child of change?.children ?? []) changes.processes.add(child);
   }
 
   #fileEvent(stored: StoredLine): void {

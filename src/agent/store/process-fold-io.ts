@@ -22,6 +22,8 @@ export type ProcessChange = {
   readonly entity: string;
   /** Never seen before, or another program than before. */
   readonly isNew: boolean;
+  /** Its children that came before it, whose parent is known only now: rules have to look at them again. */
+  readonly children: readonly string[];
 };
 
 /** Brings `processes` and `process_events` up to a line. Written for both stores: in one the arguments are clear. */
@@ -31,6 +33,7 @@ export class ProcessFold {
   readonly #execed: StatementSync;
   readonly #ended: StatementSync;
   readonly #find: StatementSync;
+  readonly #adopt: StatementSync;
 
   constructor(database: DatabaseSync) {
     this.#insertEvent = database.prepare(insertSql('process_events', columnNames(EVENTS)));
@@ -41,6 +44,10 @@ export class ProcessFold {
     );
     this.#find = database.prepare(
       'SELECT process_name, process_executable, process_command_line FROM processes WHERE entity = ?',
+    );
+    this.#adopt = database.prepare(
+      `UPDATE processes SET process_parent_name = ?, process_parent_executable = ?, process_parent_command_line = ?
+       WHERE parent_entity = ? AND process_parent_name IS NULL AND process_parent_executable IS NULL RETURNING entity`,
     );
   }
 
@@ -69,9 +76,15 @@ export class ProcessFold {
     if (row === undefined) return undefined;
     const entity = String(row['entity']);
     const isExec = isType(line, 'process.exec');
-    const isNew = isExec || this.find(entity) === undefined;
+    const isUnknown = this.find(entity) === undefined;
     (isExec ? this.#execed : this.#seen).run(...Object.values(row));
-    return { entity, isNew };
+    return { entity, isNew: isExec || isUnknown, children: isUnknown ? this.#adoptChildren(entity, row) : [] };
+  }
+
+  #adoptChildren(entity: string, row: Row): string[] {
+    const of = (column: string) => row[column] ?? null;
+    const parent = [of('process_name'), of('process_executable'), of('process_command_line')];
+    return this.#adopt.all(...parent, entity).map((child) => String(child['entity']));
   }
 
   /** What other tables show of a process. */

@@ -4,9 +4,12 @@ import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { CLEAR_WINDOW_MS, VOLATILE_BYTES } from '../format.ts';
 import { type Changes, createContract, Fold, isFull, noChanges } from './fold-io.ts';
 import { makeMemoryPlace } from './memory-place-io.ts';
-import type { StoredLine } from './rows.ts';
+import { isType, type StoredLine, textOf } from './rows.ts';
 
 const PAGE_BYTES = 4096;
+/** Ours, and for no rule to see: processes as they were before they became what stands in `processes` now. */
+const EARLIER =
+  'CREATE TABLE earlier_processes AS SELECT * FROM processes; CREATE INDEX earlier_entity ON earlier_processes (entity)';
 
 /**
  * What the detector sees, and it alone opens: the tables of the contract for living processes and a short time behind
@@ -20,7 +23,11 @@ export class VolatileStore implements Disposable {
   readonly #database: DatabaseSync;
   readonly #fold: Fold;
   readonly #null: StatementSync;
-  /** Rows that found no room. */
+  readonly #keep: StatementSync;
+  /** Entities that are new and that no rule has been shown yet. */
+  readonly #unseen = new Set<string>();
+  #hasEarlier = false;
+  /** Lines that found no room. */
   shed = 0;
 
   constructor(data: string, env: NodeJS.ProcessEnv) {
@@ -35,16 +42,17 @@ export class VolatileStore implements Disposable {
        PRAGMA max_page_count = ${VOLATILE_BYTES / PAGE_BYTES}; BEGIN`,
     );
     createContract(this.#database);
-    this.#database.exec('COMMIT');
+    this.#database.exec(`${EARLIER}; COMMIT`);
     this.#fold = new Fold(this.#database, true);
     this.#null = this.#database.prepare('SELECT process_command_line IS NULL AS gone FROM processes WHERE entity = ?');
+    this.#keep = this.#database.prepare('INSERT INTO earlier_processes SELECT * FROM processes WHERE entity = ?');
   }
 
   /** Takes in lines, with their arguments where they have them. @returns what is new to the rules */
   take(lines: readonly StoredLine[], now: number): Changes {
     const changes = noChanges();
     const apply = () => {
-      for (const stored of lines) this.#fold.apply(this.hasClear ? stored : { ...stored, command: undefined }, changes);
+      for (const stored of lines) this.#apply(this.hasClear ? stored : { ...stored, command: undefined }, changes);
     };
     try {
       this.#transaction(apply);
@@ -59,11 +67,44 @@ export class VolatileStore implements Disposable {
         this.shed += lines.length;
       }
     }
+    for (const entity of changes.processes) this.#unseen.add(entity);
     return changes;
+  }
+
+  /** A program that became another before any rule was asked about it is kept for them. */
+  #apply(stored: StoredLine, changes: Changes): void {
+    const { line } = stored;
+    const entity = isType(line, 'process.exec') ? textOf(line.data, 'entity') : null;
+    if (entity !== null && (this.#unseen.has(entity) || changes.processes.has(entity))) {
+      this.#hasEarlier = Number(this.#keep.run(entity).changes) > 0 || this.#hasEarlier;
+    }
+    this.#fold.apply(stored, changes);
+  }
+
+  /**
+   * Fills `new_processes` with what processes were before they became what they are, one program of each at a time,
+   * oldest first; call it, and ask the rules, until there is none left.
+   * @returns whether there was any
+   */
+  setEarlier(): boolean {
+    if (!this.#hasEarlier) return false;
+    this.#transaction(() => {
+      const oldest = '(SELECT min(rowid) FROM earlier_processes GROUP BY entity)';
+      this.#database.exec(
+        `DELETE FROM new_processes; DELETE FROM new_connections;
+         INSERT INTO new_processes SELECT * FROM earlier_processes WHERE rowid IN ${oldest};
+         DELETE FROM earlier_processes WHERE rowid IN ${oldest}`,
+      );
+    });
+    const { left } = this.#database.prepare('SELECT count(*) AS left FROM earlier_processes').get() as { left: number };
+    this.#hasEarlier = left > 0;
+    return true;
   }
 
   /** Fills the tables of what is new. @param changes `all`: everything that is there */
   setNew(changes: Changes | 'all'): void {
+    if (changes === 'all') this.#unseen.clear();
+    else for (const entity of changes.processes) this.#unseen.delete(entity);
     this.#transaction(() => {
       this.#database.exec('DELETE FROM new_processes; DELETE FROM new_connections');
       if (changes === 'all') {
@@ -93,6 +134,7 @@ export class VolatileStore implements Disposable {
     this.#transaction(() => {
       for (const [table, column] of [
         ['processes', 'process_end'],
+        ['earlier_processes', 'process_end'],
         ['process_events', 'ts'],
         ['connections', 'connection_end'],
         ['files', 'ts'],
@@ -106,11 +148,14 @@ export class VolatileStore implements Disposable {
 
   /** Forgets everything: a collector begins anew and tells of all that lives. */
   reset(): void {
+    const tables = 'processes new_processes earlier_processes process_events connections new_connections files'.split(
+      ' ',
+    );
     this.#transaction(() => {
-      for (const table of ['processes', 'new_processes', 'process_events', 'connections', 'new_connections', 'files']) {
-        this.#database.exec(`DELETE FROM ${table}`);
-      }
+      for (const table of tables) this.#database.exec(`DELETE FROM ${table}`);
     });
+    this.#unseen.clear();
+    this.#hasEarlier = false;
   }
 
   [Symbol.dispose](): void {
