@@ -83,8 +83,13 @@ export type RunningAgent = {
 };
 
 /** Starts the agent as a process of its own; resolves when it says that it is ready. */
-export async function startAgent(data: string, options: { readonly ready?: boolean } = {}): Promise<RunningAgent> {
-  const child = spawn(process.execPath, [MAIN, data], { stdio: ['ignore', 'pipe', 'inherit'] });
+export async function startAgent(
+  data: string,
+  options: { readonly ready?: boolean; readonly interval?: string } = {},
+): Promise<RunningAgent> {
+  const child = spawn(process.execPath, [MAIN, data, ...(options.interval === undefined ? [] : [options.interval])], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
   onTestFinished(async () => {
     child.kill('SIGTERM');
