@@ -1,3 +1,4 @@
+import { escapeForTerminal } from '../core/terminal-text.ts';
 import { DurableError } from '../durable/errors.ts';
 import { acquireLock, type Lock } from '../durable/lock-io.ts';
 import { assertInitialised, loadHostKey, originOf } from '../install/host-io.ts';
@@ -9,7 +10,8 @@ import { AgentCore } from './core-io.ts';
 import { AgentError } from './errors.ts';
 import { AGENT, CLEAR_WINDOW_MS, MAX_MISSED, PROCMOND } from './format.ts';
 import { agentLayout } from './layout.ts';
-import { type AgentOptions, settle } from './options.ts';
+import { type AgentOptions, type Settled, settle } from './options.ts';
+import { Room } from './room-io.ts';
 import { EventStore } from './store/event-store-io.ts';
 import type { StoredLine } from './store/rows.ts';
 import { VolatileStore } from './store/volatile-io.ts';
@@ -37,19 +39,22 @@ export async function runAgent(options: AgentOptions): Promise<void> {
   const store = opened.use(new EventStore(paths.store));
   const volatile = opened.use(new VolatileStore(data, env));
   const missed: StoredLine[] = [];
-  await catchUp(procmond.log, store, (lines) => {
+  let log: AgentLog | undefined;
+  const room = roomFor(settled, () => log);
+  await catchUp(procmond.log, store, room, (lines) => {
     missed.push(...lines.filter(({ line }) => line.ts > now - CLEAR_WINDOW_MS).slice(-MAX_MISSED));
     missed.splice(0, missed.length - MAX_MISSED);
   });
   const before = await lastLine(paths.log);
-  const log = opened.use(await AgentLog.open(paths.log, key, surroundings, store));
-  await catchUp(paths.log, store, () => undefined);
+  log = opened.use(await AgentLog.open(paths.log, key, surroundings, store, room));
+  await catchUp(paths.log, store, room, () => undefined);
   const core = new AgentCore({
     ...settled,
     key: key.publicKey,
     host,
     origin: originOf(host, PROCMOND),
     log,
+    room,
     store,
     volatile,
     missed,
@@ -63,6 +68,27 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     lock.release();
     await control.release();
   }
+}
+
+/** A full disk: a sentence for people at once, and a line in the log as soon as that can be written. */
+function roomFor({ data, note, surroundings }: Settled, log: () => AgentLog | undefined): Room {
+  const where = escapeForTerminal(data);
+  const { now } = surroundings.clock;
+  return new Room({
+    now,
+    full: () =>
+      note(`the disk of ${where} is full; nothing is taken in until there is room, and nothing is lost of what was`),
+    again: (since) => {
+      note(`the disk of ${where} has room again`);
+      const reason =
+        'the disk of the data directory was full; what collectors wrote meanwhile is taken from their logs';
+      const span = { from_ts: since, to_ts: Math.max(since, now()) };
+      // Whatever keeps it from being written keeps the agent from working, which says so.
+      log()
+        ?.append('collector.gap', { collector_name: AGENT, cause: 'unavailable', ...span, reason })
+        .catch(() => undefined);
+    },
+  });
 }
 
 function lockAgent(path: string): Lock {

@@ -1,12 +1,10 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { validateEvent } from '../core/event.ts';
 import type { EventData, EventType } from '../core/event-data.ts';
 import type { PrivateKey } from '../core/keys.ts';
 import type { JsonObject } from '../core/strict-json.ts';
 import { formatTime } from '../core/time.ts';
-import { DurableError } from '../durable/errors.ts';
 import { createDirectoryDurably } from '../durable/files-io.ts';
 import { INSTALL_LOG_HASH, originOf } from '../install/host-io.ts';
 import type { Appended } from '../ledger/committer-io.ts';
@@ -17,11 +15,10 @@ import { type Actor, type Line, parseLine } from '../ledger/line.ts';
 import { openLedgerReader } from '../ledger/reader-io.ts';
 import { type LedgerWriter, openLedgerWriter } from '../ledger/writer-io.ts';
 import { AGENT } from './format.ts';
+import type { Room } from './room-io.ts';
 import type { EventStore, IncomingLine } from './store/event-store-io.ts';
-import { isFull } from './store/fold-io.ts';
 import type { StoredLine } from './store/rows.ts';
 
-const FULL_DISK_PAUSE_MS = 1000;
 const CATCH_UP_LINES = 512;
 
 /** A host's logs are made when they are first needed, signed by the host's key. */
@@ -50,6 +47,7 @@ export async function lastLine(directory: string): Promise<Line | undefined> {
 export async function catchUp(
   directory: string,
   store: EventStore,
+  room: Room,
   took: (lines: readonly StoredLine[]) => void,
   to = Number.MAX_SAFE_INTEGER,
 ): Promise<void> {
@@ -59,7 +57,8 @@ export async function catchUp(
   let seq = store.position(origin);
   let waiting: IncomingLine[] = [];
   const flush = async () => {
-    took(await takeWhenRoom(store, host, origin, waiting));
+    const lines = waiting;
+    took((await room.when(() => store.take(host, origin, lines))).taken);
     waiting = [];
   };
   if (seq >= end) return;
@@ -71,36 +70,18 @@ export async function catchUp(
   await flush();
 }
 
-/**
- * {@link EventStore.take}, and on a full disk again until there is room: intake stops meanwhile, and nothing that was
- * acknowledged is lost.
- */
-export async function takeWhenRoom(
-  store: EventStore,
-  host: string,
-  origin: string,
-  lines: readonly IncomingLine[],
-): Promise<StoredLine[]> {
-  for (;;) {
-    try {
-      return store.take(host, origin, lines).taken;
-    } catch (error) {
-      if (!isFull(error)) throw error;
-      await sleep(FULL_DISK_PAUSE_MS);
-    }
-  }
-}
-
 /** The agent's own ledger, and the store beside it: what is durable in the one is in the other when `append` resolves. */
 export class AgentLog implements AsyncDisposable {
   readonly #writer: LedgerWriter;
   readonly #store: EventStore;
+  readonly #room: Room;
   readonly #actor: Actor;
   #stored: Promise<unknown> = Promise.resolve();
 
-  private constructor(writer: LedgerWriter, store: EventStore) {
+  private constructor(writer: LedgerWriter, store: EventStore, room: Room) {
     this.#writer = writer;
     this.#store = store;
+    this.#room = room;
     this.#actor = { type: 'process', id: AGENT };
   }
 
@@ -110,9 +91,10 @@ export class AgentLog implements AsyncDisposable {
     key: PrivateKey,
     surroundings: Surroundings,
     store: EventStore,
+    room: Room,
   ): Promise<AgentLog> {
     const writer = await openLedgerWriter({ directory, key, ...surroundings });
-    return new AgentLog(writer, store);
+    return new AgentLog(writer, store, room);
   }
 
   get origin(): string {
@@ -137,27 +119,17 @@ export class AgentLog implements AsyncDisposable {
    */
   async append<T extends EventType>(type: T, data: EventData[T]): Promise<Appended> {
     validateEvent(type, data);
-    const appending = this.#whenRoom(type, data as unknown as JsonObject);
+    const entry = { type, actor: this.#actor, data: data as unknown as JsonObject };
+    const appending = this.#room.when(() => this.#writer.append(entry));
     // Into the store in the order of the log, whichever promise settles first.
     const turn = this.#stored.then(async () => {
       const appended = await appending;
-      await takeWhenRoom(this.#store, this.host, this.origin, [appended]);
+      await this.#room.when(() => this.#store.take(this.host, this.origin, [appended]));
       return appended;
     });
     appending.catch(() => undefined);
     this.#stored = turn.catch(() => undefined);
     return await turn;
-  }
-
-  async #whenRoom(type: string, data: JsonObject): Promise<Appended> {
-    for (;;) {
-      try {
-        return await this.#writer.append({ type, actor: this.#actor, data });
-      } catch (error) {
-        if (!(error instanceof DurableError) || error.code !== 'NO_SPACE') throw error;
-        await sleep(FULL_DISK_PAUSE_MS);
-      }
-    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

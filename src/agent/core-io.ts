@@ -33,6 +33,7 @@ import {
 import { agentLayout } from './layout.ts';
 import type { Settled } from './options.ts';
 import { answerRequest } from './requests.ts';
+import type { Room } from './room-io.ts';
 import type { AgentStatus } from './status.ts';
 import { agentStatus } from './status-of.ts';
 import type { EventStore } from './store/event-store-io.ts';
@@ -48,6 +49,7 @@ export type CoreOptions = Settled & {
   /** Of procmond's log. */
   readonly origin: string;
   readonly log: AgentLog;
+  readonly room: Room;
   readonly store: EventStore;
   readonly volatile: VolatileStore;
   /** What collectors wrote while no agent was there, as far as it is recent. */
@@ -78,7 +80,7 @@ export class AgentCore {
 
   constructor(options: CoreOptions) {
     this.#options = options;
-    const { data, builtAt, log, store, volatile, surroundings, origin, host, key, missed } = options;
+    const { data, builtAt, log, room, store, volatile, surroundings, origin, host, key, missed } = options;
     const { now } = surroundings.clock;
     const fail = (error: unknown) => this.#failed.reject(error);
     this.#failed.promise.catch(() => undefined);
@@ -96,7 +98,8 @@ export class AgentCore {
     this.#rules = new RuleKeeper({ data, builtAt, detector: this.#detector, log, hasClear: volatile.hasClear });
     this.#feed = new CollectorFeed({
       ...{ name: PROCMOND, host, origin, directory: procmondPaths(data).log, key },
-      ...{ log, store, volatile, detector: this.#detector, now, missed },
+      ...{ log, room, store, volatile, detector: this.#detector, now, missed },
+      failed: fail,
       rulesLoaded: async () => await this.#loaded,
     });
     this.#supervisor = superviseProcmond({
@@ -118,7 +121,7 @@ export class AgentCore {
       planTrace: (live, process) => this.#tracer.plan(live, process),
       raised: (record, live) => this.#raised(record, live),
     });
-    this.#delivery = new Delivery(fileSink(agentLayout(data).alerts), store, (alert, sink, error) => {
+    this.#delivery = new Delivery(fileSink(agentLayout(data).alerts), store, room, (alert, sink, error) => {
       log
         .append('alert.undelivered', { alert_id: alert.alert_id, sink, reason: messageOf(error).slice(0, 1024) })
         .catch(fail);
@@ -249,11 +252,11 @@ export class AgentCore {
 
   #rounds(): Promise<void>[] {
     const { signal } = this.#stopping;
-    const { store, volatile, surroundings, storeAgeMs, storeBytes } = this.#options;
+    const { room, store, volatile, surroundings, storeAgeMs, storeBytes } = this.#options;
     const { now } = surroundings.clock;
     const prune = () => {
       volatile.prune(now());
-      store.prune(now(), storeAgeMs, storeBytes);
+      room.ifAny(() => store.prune(now(), storeAgeMs, storeBytes));
     };
     return [
       repeatedly(() => this.#detector.look('snapshot'), SNAPSHOT_MS, signal),

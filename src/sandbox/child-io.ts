@@ -63,6 +63,8 @@ function answerMany(engine: SqliteEngine, { many, careful }: ManyFrame): void {
 }
 
 function main(): void {
+  // Ctrl-C and a terminal that goes away reach all in its foreground. The parent decides; its end is the end of the input.
+  for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, () => undefined);
   const lines = readLines();
   const first = lines.next();
   if (first.done === true) return;

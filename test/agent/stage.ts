@@ -1,16 +1,21 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { copyFileSync, existsSync, lstatSync, readdirSync, readFileSync } from 'node:fs';
+import { copyFileSync, existsSync, lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { onTestFinished } from 'vitest';
+import { afterAll, expect, onTestFinished } from 'vitest';
 import type { AlertRecord } from '../../src/agent/alerts/record.ts';
 import { askAgent } from '../../src/agent/control/client-io.ts';
 import type { AgentStatus } from '../../src/agent/status.ts';
 import type { EventType } from '../../src/core/event-data.ts';
 import { applyBundle } from '../../src/install/apply-io.ts';
+import { loadHostPublicKey } from '../../src/install/host-io.ts';
+import { dataLayout } from '../../src/install/layout.ts';
 import { type Line, parseLine } from '../../src/ledger/line.ts';
 import { openLedgerReader } from '../../src/ledger/reader-io.ts';
+import { verifyLedger } from '../../src/ledger/verify-io.ts';
+import { ensureBuilt } from '../support/cli.ts';
 import { anyContent, makeBundle, makeEnclave, open, type TestBundle } from '../support/enclave.ts';
 import { tempDirectory } from '../support/temp.ts';
 
@@ -48,8 +53,8 @@ ${more}tests:
 }
 
 /** A data directory in which a bundle with these rules was applied. */
-export async function dataWith(files: NonNullable<TestBundle['files']>): Promise<string> {
-  const data = await makeEnclave();
+export async function dataWith(files: NonNullable<TestBundle['files']>, parent?: string): Promise<string> {
+  const data = await makeEnclave(parent);
   await apply(data, { files });
   return data;
 }
@@ -74,27 +79,52 @@ export type RunningAgent = {
   readonly child: ChildProcess;
   readonly said: readonly Said[];
   readonly status: () => Promise<AgentStatus>;
-  /** The first alert of a rule about such a process, raised or yet to come. */
-  readonly alert: (ruleId: string, processName?: string) => Promise<AlertRecord>;
+  /** The first alert of a rule about a process of that name or pid, raised or yet to come. */
+  readonly alert: (ruleId: string, process?: string | number) => Promise<AlertRecord>;
   readonly until: <T>(look: () => T | undefined | Promise<T | undefined>) => Promise<T>;
   /** SIGTERM; resolves when it has ended. */
   readonly stop: () => Promise<void>;
   readonly kill: () => Promise<void>;
 };
 
-/** Starts the agent as a process of its own; resolves when it says that it is ready. */
-export async function startAgent(
-  data: string,
-  options: { readonly ready?: boolean; readonly interval?: string } = {},
-): Promise<RunningAgent> {
-  const child = spawn(process.execPath, [MAIN, data, ...(options.interval === undefined ? [] : [options.interval])], {
-    stdio: ['ignore', 'pipe', 'inherit'],
+type StartOptions = {
+  /** Whether to wait until it says that it is ready; default true. */
+  readonly ready?: boolean;
+  /** Milliseconds between two looks; default 50. */
+  readonly interval?: string;
+};
+
+/** Starts the compiled agent as a process of its own, for this test. */
+export async function startAgent(data: string, options: StartOptions = {}): Promise<RunningAgent> {
+  const agent = await launchAgent(data, options);
+  onTestFinished(() => agent.stop());
+  return agent;
+}
+
+/** One agent for all tests of a file or `describe` that don't disturb each other: started when first asked for. */
+export function sharedAgent(prepare: (parent: string) => Promise<string>) {
+  let running: Promise<{ readonly data: string; readonly agent: RunningAgent }> | undefined;
+  let parent: string | undefined;
+  const begin = async () => {
+    parent = mkdtempSync(join(tmpdir(), 'daemoneye-test-'));
+    const data = await prepare(parent);
+    return { data, agent: await launchAgent(data) };
+  };
+  afterAll(async () => {
+    const started = await running?.catch(() => undefined);
+    await started?.agent.stop();
+    if (parent !== undefined) rmSync(parent, { recursive: true, force: true });
   });
+  return () => {
+    running ??= begin();
+    return running;
+  };
+}
+
+async function launchAgent(data: string, { ready = true, interval = '50' }: StartOptions = {}): Promise<RunningAgent> {
+  await ensureBuilt();
+  const child = spawn(process.execPath, [MAIN, data, interval], { stdio: ['ignore', 'pipe', 'inherit'] });
   const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
-  onTestFinished(async () => {
-    child.kill('SIGTERM');
-    await ended;
-  });
   const said: Said[] = [];
   createInterface({ input: child.stdout }).on('line', (line) => said.push(JSON.parse(line) as Said));
   const until = async <T>(look: () => T | undefined | Promise<T | undefined>): Promise<T> => {
@@ -105,35 +135,47 @@ export async function startAgent(
       await sleep(20);
     }
   };
-  if (options.ready !== false) await until(() => said.find(({ ready }) => ready));
+  const end = (signal: NodeJS.Signals) => async () => {
+    child.kill(signal);
+    await ended;
+  };
+  if (ready) await until(() => said.find(({ ready: isReady }) => isReady));
   return {
     child,
     said,
     until,
     status: async () => (await askAgent(data, 'status')) as AgentStatus,
-    alert: (ruleId, name) =>
-      until(
-        () =>
-          said.find(({ alert }) => alert?.rule_id === ruleId && (name === undefined || alert.process_name === name))
-            ?.alert,
-      ),
-    stop: async () => {
-      child.kill('SIGTERM');
-      await ended;
+    alert: (ruleId, name) => {
+      const isIt = ({ alert }: Said) =>
+        alert?.rule_id === ruleId && (name === undefined || [alert.process_name, alert.process_pid].includes(name));
+      return until(() => said.find(isIt)?.alert);
     },
-    kill: async () => {
-      child.kill('SIGKILL');
-      await ended;
-    },
+    stop: end('SIGTERM'),
+    kill: end('SIGKILL'),
   };
 }
 
 /** A real lineage: a copy of the shell named like a web server, which starts `sh`, which lives until the test ends. */
-export function startLineage(name: string, secret: string): { readonly pid: number } {
+export function startLineage(name: string, secret: string): Lineage {
   const program = join(tempDirectory(), name);
   copyFileSync(SHELL, program);
   const inner = `sh -c 'while :; do sleep 1; done' sh --password=${secret} ${secret}`;
-  return startGroup(program, ['-c', `${inner}; true`]);
+  const { pid } = startGroup(program, ['-c', `${inner}; true`]);
+  return { pid, shell: () => shellOf(pid) };
+}
+
+export type Lineage = {
+  readonly pid: number;
+  /** Its shell's pid, when there is one. */
+  readonly shell: () => Promise<number>;
+};
+
+async function shellOf(pid: number): Promise<number> {
+  for (;;) {
+    const [child] = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').trim().split(' ').map(Number);
+    if (child !== undefined && child > 0 && readFileSync(`/proc/${child}/comm`, 'latin1') === 'sh\n') return child;
+    await sleep(5);
+  }
 }
 
 /** A process of that name, which lives until the test ends. */
@@ -177,4 +219,28 @@ export function isAlive(pid: number): boolean {
   if (!existsSync(`/proc/${pid}/stat`)) return false;
   // A zombie has ended.
   return !/^\d+ \(.*\) Z/s.test(readFileSync(`/proc/${pid}/stat`, 'latin1'));
+}
+
+/** The processes that a process has started and whose command line holds that. */
+export function childrenOf(pid: number, text: string): number[] {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').trim().split(' ').map(Number);
+  return children.filter((child) => {
+    try {
+      return readFileSync(`/proc/${child}/cmdline`, 'latin1').includes(text);
+    } catch {
+      return false;
+    }
+  });
+}
+
+export async function ended(...pids: readonly number[]): Promise<void> {
+  while (pids.some(isAlive)) await sleep(10);
+}
+
+/** Both logs verify. */
+export async function expectIntact(data: string): Promise<void> {
+  const key = loadHostPublicKey(dataLayout(data));
+  for (const log of ['agent', 'procmond']) {
+    expect((await verifyLedger(join(data, 'logs', log), { key, anchors: [] })).verdict).toBe('trusted');
+  }
 }

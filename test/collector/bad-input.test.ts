@@ -8,7 +8,6 @@ import { formatEntity, validateEvent } from '../../src/core/event.ts';
 import { escapeForTerminal } from '../../src/core/terminal-text.ts';
 import { assertContract, type Seen, sharedProcmond } from './procmond-support.ts';
 
-/** Its arguments, as /proc has them. */
 const LAST_PID = '/proc/sys/kernel/ns_last_pid';
 const [ESC, CSI, RLO] = ['\u001b', '\u009b', '\u202e'];
 

@@ -92,9 +92,9 @@ export function open(data: string, surroundings: Surroundings = systemSurroundin
   return openInstall(data, BUILT_AT, surroundings, { type: 'process', id: 'test' });
 }
 
-/** A data directory with {@link rootOne} pinned. */
-export async function makeEnclave(): Promise<string> {
-  const data = join(tempDirectory(), 'data');
+/** A data directory with {@link rootOne} pinned. @param parent where; by default it goes when the test ends */
+export async function makeEnclave(parent: string = tempDirectory()): Promise<string> {
+  const data = join(parent, 'data');
   initHost(data, ISSUED_AT, systemRandom);
   const root = rootOne();
   await using install = await open(data);

@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { durableErrorFrom } from '../../durable/errors.ts';
+import type { Room } from '../room-io.ts';
 import type { EventStore } from '../store/event-store-io.ts';
 import type { AlertRecord } from './record.ts';
 
@@ -31,13 +32,20 @@ export function fileSink(path: string): Sink {
 export class Delivery {
   readonly #sink: Sink;
   readonly #store: EventStore;
+  readonly #room: Room;
   readonly #failed: (alert: AlertRecord, sink: string, error: unknown) => void;
   #running: Promise<void> = Promise.resolve();
   #complained: string | undefined;
 
-  constructor(sink: Sink, store: EventStore, failed: (alert: AlertRecord, sink: string, error: unknown) => void) {
+  constructor(
+    sink: Sink,
+    store: EventStore,
+    room: Room,
+    failed: (alert: AlertRecord, sink: string, error: unknown) => void,
+  ) {
     this.#sink = sink;
     this.#store = store;
+    this.#room = room;
     this.#failed = failed;
   }
 
@@ -57,7 +65,8 @@ export class Delivery {
         this.#complained = alert.alert_id;
         return;
       }
-      this.#store.setNumber(name, alert.event_sequence);
+      // Without room it is delivered again: at least once.
+      this.#room.ifAny(() => this.#store.setNumber(name, alert.event_sequence));
     }
   }
 }

@@ -5,10 +5,11 @@ import type { PublicKey } from '../../core/keys.ts';
 import { INSTALL_LOG_HASH } from '../../install/host-io.ts';
 import type { Checkpoint, EventBatch, Gap, Hello, LoggedEvent } from '../../ipc/gen/ipc_pb.ts';
 import { LedgerError } from '../../ledger/errors.ts';
-import { type AgentLog, catchUp, takeWhenRoom } from '../agent-log-io.ts';
+import { type AgentLog, catchUp } from '../agent-log-io.ts';
 import type { Detector } from '../detect/detector-io.ts';
 import { AgentError } from '../errors.ts';
-import { CLEAR_WINDOW_MS, MAX_COMMAND_LINE } from '../format.ts';
+import { AGENT, CLEAR_WINDOW_MS, MAX_COMMAND_LINE } from '../format.ts';
+import type { Room } from '../room-io.ts';
 import type { EventStore } from '../store/event-store-io.ts';
 import type { StoredLine } from '../store/rows.ts';
 import type { VolatileStore } from '../store/volatile-io.ts';
@@ -21,12 +22,15 @@ export type FeedOptions = {
   readonly directory: string;
   readonly key: PublicKey;
   readonly log: AgentLog;
+  readonly room: Room;
   readonly store: EventStore;
   readonly volatile: VolatileStore;
   readonly detector: Detector;
   readonly now: () => number;
   /** Lines that were in its log and not in the store when the agent began. */
   readonly missed: readonly StoredLine[];
+  /** The agent's own log can't be written. */
+  readonly failed: (error: unknown) => void;
   /** Resolves when the rules are there. */
   readonly rulesLoaded: () => Promise<void>;
 };
@@ -38,6 +42,8 @@ export type FeedOptions = {
 export class CollectorFeed {
   readonly #options: FeedOptions;
   #anchored = -1;
+  #shed = 0;
+  #telling = false;
   #missed: readonly StoredLine[];
 
   constructor(options: FeedOptions) {
@@ -72,11 +78,11 @@ export class CollectorFeed {
 
   /** @returns the last line that is in the store now @throws AgentError COLLECTOR for what is no line of a log */
   async events({ events, firstSeq, lastSeq }: EventBatch): Promise<bigint> {
-    const { store, host, origin } = this.#options;
+    const { room, store, host, origin } = this.#options;
     if (Number(firstSeq) > store.position(origin)) await this.#readLog(Number(firstSeq));
     try {
       const lines = events.map((event) => ({ seq: Number(event.seq), line: event.line, command: commandOf(event) }));
-      this.#took(await takeWhenRoom(store, host, origin, lines));
+      this.#took((await room.when(() => store.take(host, origin, lines))).taken);
     } catch (cause) {
       if (!(cause instanceof LedgerError)) throw cause;
       throw new AgentError('COLLECTOR', `it sent something that is not a line of its log: ${messageOf(cause)}`, {
@@ -108,13 +114,33 @@ export class CollectorFeed {
 
   /** What is in the log and not in the store, without arguments: those are gone. */
   async #readLog(to: number): Promise<void> {
-    await catchUp(this.#options.directory, this.#options.store, (lines) => this.#took(lines), to);
+    const { directory, store, room } = this.#options;
+    await catchUp(directory, store, room, (lines) => this.#took(lines), to);
   }
 
   #took(lines: readonly StoredLine[]): void {
     const { volatile, detector, now } = this.#options;
     const recent = lines.filter(({ line }) => line.ts > now() - CLEAR_WINDOW_MS);
-    if (recent.length > 0) detector.notice(volatile.take(recent, now()));
+    if (recent.length === 0) return;
+    const before = volatile.shed;
+    detector.notice(volatile.take(recent, now()));
+    this.#shed += volatile.shed - before;
+    if (this.#shed > 0) this.#tellShed();
+  }
+
+  /** What rules will never see is a gap; during a flood it is told of together. */
+  #tellShed(): void {
+    if (this.#telling) return;
+    this.#telling = true;
+    const { log, name, failed } = this.#options;
+    const count = this.#shed;
+    this.#shed = 0;
+    const reason = `the memory for what rules see is full; they are not shown these lines of ${name}, which are in its log`;
+    const told = log.append('collector.gap', { collector_name: AGENT, cause: 'shed', count, reason });
+    told.catch(failed).finally(() => {
+      this.#telling = false;
+      if (this.#shed > 0) this.#tellShed();
+    });
   }
 }
 

@@ -1,6 +1,7 @@
 import { DaemonEyeError, messageOf } from '../../core/errors.ts';
 import type { Time } from '../../core/time.ts';
-import { createSandbox } from '../../sandbox/sandbox-io.ts';
+import { SandboxError } from '../../sandbox/errors.ts';
+import { createSandbox, type Sandbox } from '../../sandbox/sandbox-io.ts';
 import type { AgentLog } from '../agent-log-io.ts';
 import { type ActiveRules, activeHint, readActiveRules } from './active-rules-io.ts';
 import type { Detector } from './detector-io.ts';
@@ -65,9 +66,12 @@ export class RuleKeeper {
     let active: ActiveRules;
     try {
       await using sandbox = createSandbox();
+      await assertAnswering(sandbox);
       active = await readActiveRules(data, builtAt, sandbox);
     } catch (error) {
       if (!(error instanceof DaemonEyeError)) throw error;
+      // No fault of the rules: it is tried again.
+      if (error instanceof SandboxError) this.#hint = undefined;
       await this.#refused(error);
       return;
     }
@@ -118,6 +122,11 @@ export class RuleKeeper {
       missing: missing.slice(0, 32),
     });
   }
+}
+
+/** A child that doesn't start on a busy machine says nothing about the rules. @throws SandboxError */
+async function assertAnswering(sandbox: Sandbox): Promise<void> {
+  await sandbox.ask({ sql: 'SELECT 1' });
 }
 
 /** The very same rule goes on as it was, a quarantine included; only where it came from is new. */

@@ -46,7 +46,8 @@ export class AgentRun extends DaemonCommand {
       storeAgeMs: settings['retention.store_days'] * DAY_MS,
       storeBytes: settings['retention.store_mib'] * MIB,
       note: (text) => this.note(text),
-      onReady: ({ rules, pid }) => {
+      onReady: ({ rules, pid, limitations }) => {
+        for (const limitation of limitations) this.note(`limit: ${limitation}`);
         const active = rules.filter(({ state }) => state === 'active' || state === 'degraded').length;
         this.note(`ready: ${count(active, 'rule')} live, pid ${pid}`);
       },
