@@ -85,6 +85,7 @@ export class AgentCore {
     const fail = (error: unknown) => this.#failed.reject(error);
     this.#failed.promise.catch(() => undefined);
     this.#started = now();
+    this.#stopping.signal.addEventListener('abort', () => room.close(), { once: true });
     this.#detecting = createSandbox({ database: volatile.path });
     this.#questions = createSandbox({ database: store.path, limits: { deadlineMs: QUERY_DEADLINE_MS } });
     this.#detector = new Detector({

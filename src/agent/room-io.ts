@@ -18,13 +18,22 @@ export type RoomOptions = {
  */
 export class Room {
   readonly #options: RoomOptions;
+  readonly #closed = new AbortController();
   #since: number | undefined;
 
   constructor(options: RoomOptions) {
     this.#options = options;
   }
 
-  /** Does it, and on a full disk again until there is room. @throws what it throws for other reasons */
+  /** The agent ends: from now on what finds no room fails. */
+  close(): void {
+    this.#closed.abort();
+  }
+
+  /**
+   * Does it, and on a full disk again until there is room.
+   * @throws DurableError NO_SPACE once it is closed; what it throws for other reasons
+   */
   async when<T>(work: () => T | Promise<T>): Promise<T> {
     for (;;) {
       try {
@@ -34,7 +43,9 @@ export class Room {
       } catch (error) {
         if (!isNoRoom(error)) throw error;
         this.#lacked();
-        await sleep(PAUSE_MS);
+        const { signal } = this.#closed;
+        if (signal.aborted) throw asDurableError(error);
+        await sleep(PAUSE_MS, undefined, { signal }).catch(() => undefined);
       }
     }
   }
@@ -61,6 +72,12 @@ export class Room {
     this.#since = undefined;
     this.#options.again(since);
   }
+}
+
+function asDurableError(cause: unknown): DurableError {
+  if (cause instanceof DurableError) return cause;
+  const message = 'the event store found no space on its disk; it is made up from the logs at the next start';
+  return new DurableError('NO_SPACE', message, { cause });
 }
 
 function isNoRoom(error: unknown): boolean {
