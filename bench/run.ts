@@ -1,7 +1,7 @@
 /**
  * Measures what the budgets are about, each beside what a user would otherwise use, in one run: `npm run bench`.
  *
- *     npm run bench -- [--only verify,build,many,huge] [--huge] [--files 100000] [--out FILE] [--scratch DIR]
+ *     npm run bench -- [--only verify,build,many,huge] [--huge] [--files 100000] [--rounds 3] [--out FILE] [--scratch DIR]
  *
  * Writes bench/RESULTS.md. Large data lies in a folder of its own under the scratch directory (default: the system's
  * temporary one, 4 GB; with --huge 33 GB) and is removed. Ratios count; absolute times don't travel.
@@ -20,14 +20,16 @@ const { values } = parseArgs({
     only: { type: 'string' },
     huge: { type: 'boolean', default: false },
     files: { type: 'string', default: '100000' },
+    rounds: { type: 'string', default: '3' },
     out: { type: 'string', default: join(import.meta.dirname, 'RESULTS.md') },
     scratch: { type: 'string', default: tmpdir() },
   },
 });
 
+const rounds = Number(values.rounds);
 const benches: Readonly<Record<string, (folder: string) => Promise<Row[]>>> = {
-  verify: benchVerify,
-  build: benchBuild,
+  verify: (folder) => benchVerify(folder, rounds),
+  build: (folder) => benchBuild(folder, rounds),
   many: (folder) => benchManyFiles(folder, Number(values.files)),
   huge: benchHuge,
 };
@@ -35,6 +37,9 @@ const benches: Readonly<Record<string, (folder: string) => Promise<Row[]>>> = {
 const wanted = values.only?.split(',') ?? Object.keys(benches).filter((name) => name !== 'huge' || values.huge);
 const unknown = wanted.filter((name) => benches[name] === undefined);
 if (unknown.length > 0) throw new Error(`there is no bench ${unknown.join(', ')}; there are ${Object.keys(benches)}`);
+
+// Gigabytes are not left behind by Ctrl-C: `exit` handlers run on process.exit, not on a signal.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
 
 const machine = machineText();
 const rows: Row[] = [];

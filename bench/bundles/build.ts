@@ -11,13 +11,13 @@ const CHILD = join(import.meta.dirname, 'build-child.ts');
  * Building a gibibyte, durably as always, beside one SHA-256 pass and one copy of the same files, made durable too, and
  * beside what people do instead.
  */
-export async function benchBuild(folder: string): Promise<Row[]> {
+export async function benchBuild(folder: string, rounds: number): Promise<Row[]> {
   const source = join(folder, 'source');
   const out = join(folder, 'out');
   writeFiles(source, 64, 16 * MIB);
   const before = () => rmSync(out, { recursive: true, force: true });
   const shell = (script: string): [string, ...string[]] => ['sh', '-c', script, 'sh', source, out];
-  const results = await race(3, [
+  const results = await race(rounds, [
     {
       name: 'hash and copy',
       before,
