@@ -70,14 +70,8 @@ export async function benchVerify(folder: string, rounds: number): Promise<Row[]
 export async function benchHuge(folder: string): Promise<Row[]> {
   const tar = join(folder, 'huge.tar');
   await writeBundleTar(tar, 1024, 16 * MIB);
-  const results = await race(1, [
-    verifying('ours', tar, folder),
-    { name: 'openssl', command: ['openssl', 'dgst', '-sha256', tar] },
-  ]);
-  const [ours, openssl] = [of(results, 'ours'), of(results, 'openssl')];
-  const row = residentRow(`resident, verifying ${(statSync(tar).size / GIB).toFixed(1)} GiB`, ours.resident);
-  const ratio = `${times(ours.wall / openssl.wall)} (${times(ours.cpu / openssl.cpu)} CPU) of \`openssl\`'s time`;
-  return [{ ...row, ratio }];
+  const ours = of(await race(1, [verifying('ours', tar, folder)]), 'ours');
+  return [residentRow(`resident, verifying ${(statSync(tar).size / GIB).toFixed(1)} GiB in 1024 files`, ours.resident)];
 }
 
 function residentRow(work: string, resident: number): Row {

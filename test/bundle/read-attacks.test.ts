@@ -29,8 +29,8 @@ import { judgePath, lightBundle, membersOfBundle, writeDirectory, writeFile, wri
 import { type Member, memberBytes, tarOf } from './tar-members.ts';
 
 /**
- * The list of docs/threat-model.md and of the design, word by word, each against the whole reader: from the bytes on a
- * stick to the line of the report that refuses them. What the parts do alone is in test/archive.
+ * What the author of a hostile archive can do (docs/threat-model.md), word by word, against the whole reader: from the
+ * bytes on a stick to the line of the report that refuses them. What the parts do alone is in test/archive.
  */
 
 const FILES = { 'linux/exec.yaml': 'title: exec\n', 'linux/net.yaml': 'title: net\n' };
