@@ -37,7 +37,8 @@ export function howToRun({ version, platform }) {
   return `DaemonEye ${version} for ${platform}
 
 Everything it needs lies in this folder: no Node.js, no npm, no network. It runs from wherever the folder is, and writes
-nothing into it.
+nothing into it. On Linux it needs the GNU C library, 2.28 or later (Debian 10, RHEL 8), and the tools sh, uname and
+readlink. Over a medium that keeps no permissions, carry it packed: tar -cf kit.tar FOLDER.
 
   sha256sum --quiet -c SHA256SUMS    all files arrived as they left
   ./tour                             the whole loop on this machine, in a temporary folder; no root needed

@@ -22,8 +22,9 @@ export type TimelineState = {
   readonly mode: 'list' | 'typing' | 'help';
   /** What is being typed. */
   readonly input: string;
-  /** A search that runs. */
+  /** A search that runs, and the share of the lines that it has read, from 0 to 1. */
   readonly searching: string | undefined;
+  readonly searched: number;
   /** One sentence about what went wrong; the next key takes it away. */
   readonly problem: string | undefined;
   /** Whether it was a question without an answer; the next key asks again. */
@@ -41,6 +42,7 @@ export type TimelineAction =
   | { readonly kind: 'resized'; readonly height: number }
   /** How many lines of the detail are more than its pane has. */
   | { readonly kind: 'measured'; readonly hidden: number }
+  | { readonly kind: 'searched'; readonly share: number }
   | { readonly kind: 'found'; readonly needle: string; readonly rows: readonly number[] }
   | { readonly kind: 'failed'; readonly reason: string };
 
@@ -59,6 +61,7 @@ export function initialTimeline(total: number, height: number): TimelineState {
     mode: 'list',
     input: '',
     searching: undefined,
+    searched: 0,
     problem: undefined,
     hasFailed: false,
     attempt: 0,
@@ -124,6 +127,8 @@ export function timelineReducer(state: TimelineState, action: TimelineAction): T
       return { ...state, leaving: 'interrupted' };
     case 'resized':
       return moveTo({ ...state, height: Math.max(1, action.height) }, state.selected);
+    case 'searched':
+      return { ...state, searched: action.share };
     case 'found':
       return found(state, action.needle, action.rows);
     case 'failed':
@@ -165,7 +170,7 @@ function toMatch(state: TimelineState, by: 1 | -1): TimelineState {
 
 function submit(state: TimelineState): TimelineState {
   const needle = state.input;
-  if (needle !== '') return { ...state, mode: 'list', searching: needle };
+  if (needle !== '') return { ...state, mode: 'list', searching: needle, searched: 0 };
   return { ...showAll({ ...state, mode: 'list' }), matches: undefined, needle: '' };
 }
 

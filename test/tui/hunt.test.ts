@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { addPackage } from '../../src/forensics/case/add-io.ts';
-import { createCase } from '../../src/forensics/case/case-io.ts';
+import { createCase, openCase } from '../../src/forensics/case/case-io.ts';
+import { openCaseReader } from '../../src/forensics/case/query-io.ts';
+import { createTimelineSource, SOURCE_LIMITS } from '../../src/tui/timeline-source.ts';
 import { ALERTS, INCIDENT, makeLog, makePackage, processData, verifySample } from '../forensics/case/sample.ts';
 import { daemoneye, ensureBuilt, environment, expectError, hasTool, jsonOf, LAUNCHER, ROOT } from '../support/cli.ts';
 import { tempDirectory } from '../support/temp.ts';
@@ -268,6 +270,18 @@ describe('hunt on a terminal of 140×40', () => {
     terminal.press('q');
     expect((await terminal.ended()).code).toBe(0);
     expectRestored(terminal);
+  });
+});
+
+describe('lines that lie apart', () => {
+  it('come in their order, without those that are not there', async () => {
+    await using reader = openCaseReader(openCase(data, 'long'), SOURCE_LIMITS);
+    const rows = await createTimelineSource(reader).rows([3, 4, 290, 5000, 9000]);
+    expect(rows.map(({ row, summary }) => [row, summary.split(' ')[0]])).toEqual([
+      [3, 'many-3'],
+      [4, 'many-4'],
+      [290, 'many-290'],
+    ]);
   });
 });
 

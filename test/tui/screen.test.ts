@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { TimelineRow } from '../../src/forensics/case/timeline.ts';
 import { TimelineScreen } from '../../src/tui/components/timeline-screen.tsx';
 import { createTheme } from '../../src/tui/theme.ts';
-import type { TimelineSource } from '../../src/tui/timeline-source.ts';
+import type { SearchOptions, TimelineSource } from '../../src/tui/timeline-source.ts';
 import type { CaseView } from '../../src/tui/view.ts';
 
 /** The screen with lines from memory, so that answers can be held back and counted; with a real case in hunt.test.ts. */
@@ -31,6 +31,9 @@ function line(row: number): TimelineRow {
 }
 
 class Source implements TimelineSource {
+  /** What a search waits for. */
+  held: Promise<void> | undefined;
+  fails = false;
   readonly asked: (readonly number[])[] = [];
   readonly #total: number;
 
@@ -42,10 +45,13 @@ class Source implements TimelineSource {
 
   async rows(rows: readonly number[]): Promise<readonly TimelineRow[]> {
     this.asked.push(rows);
+    if (this.fails) throw new Error('not now');
     return rows.map(line);
   }
 
-  async search(needle: string): Promise<readonly number[]> {
+  async search(needle: string, { onProgress }: SearchOptions): Promise<readonly number[]> {
+    onProgress(0.42);
+    await this.held;
     if (needle === 'fail') throw new Error('the question took longer');
     return Array.from({ length: this.#total }, (_, row) => row).filter((row) => `event ${row}`.endsWith(needle));
   }
@@ -71,7 +77,7 @@ function open(source: Source, total: number) {
     press: async (keys: string) => {
       screen.stdin.write(keys);
     },
-    shows: (text: string | RegExp) => vi.waitFor(() => expect(screen.lastFrame()).toMatch(text)),
+    shows: (text: string | RegExp) => vi.waitFor(() => expect(screen.lastFrame()).toMatch(text), { timeout: 20_000 }),
     frame: () => screen.lastFrame() ?? '',
   };
 }
@@ -122,6 +128,23 @@ describe('the timeline screen', () => {
     await shows('100 / 100 shown');
   });
 
+  it('tells how far a search is, lets move meanwhile, and stops it', async () => {
+    const source = new Source(100);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    source.held = promise;
+    const { press, shows } = open(source, 100);
+    await shows('event 0');
+    await press('/7\r');
+    await shows('searching 42 %  Esc stops  "7"');
+    await press('j');
+    await shows(/❯ 00:00:01\.000/);
+    await press('q');
+    await shows('j/k move');
+    resolve();
+    await press('j');
+    await shows(/❯ 00:00:02\.000[\s\S]*line 3, 100 \/ 100 shown/);
+  });
+
   it('says what went wrong, and goes on', async () => {
     const { press, shows } = open(new Source(10), 10);
     await shows('event 0');
@@ -129,6 +152,19 @@ describe('the timeline screen', () => {
     await shows('✗ the question took longer');
     await press('j');
     await shows(/❯ 00:00:01\.000/);
+  });
+
+  it('asks again after a failure, at the next key and not before', async () => {
+    const source = new Source(10);
+    source.fails = true;
+    const { press, shows, frame } = open(source, 10);
+    await shows('✗ not now; any key asks again');
+    expect(source.asked).toHaveLength(1);
+    expect(frame()).not.toContain('event 0');
+    source.fails = false;
+    await press('j');
+    await shows(/❯ 00:00:01\.000 ▸ process\.exec +event 1/);
+    expect(source.asked).toHaveLength(2);
   });
 
   it('shows its keys', async () => {

@@ -50,22 +50,47 @@ const FIELDS = [
 type Field = (typeof FIELDS)[number];
 
 const PATHS = FIELDS.map((name) => quoteText(`$.data.${name}`)).join(', ');
-const SELECT = `SELECT rowid, ts, host_id, event_type, log_origin, event_sequence, package, signed,
-  list_transform(json_extract_string(text, [${PATHS}]), lambda value: left(value, 200)) FROM lines`;
+const COLUMNS = 'ts, host_id, event_type, log_origin, event_sequence, package, signed';
+const VALUES = `list_transform(json_extract_string(text, [${PATHS}]), lambda value: left(value, 200))`;
 
 /** Rows `from` to `to`, both included. */
 export function timelinePageSql(from: number, to: number): string {
-  return `${SELECT} WHERE rowid BETWEEN ${from} AND ${to} ORDER BY rowid`;
+  return `SELECT rowid, ${COLUMNS}, ${VALUES} FROM lines WHERE rowid BETWEEN ${from} AND ${to} ORDER BY rowid`;
 }
 
-/** These rows: a page of what a search found. */
-export function timelineRowsSql(rows: readonly number[]): string {
-  return `${SELECT} WHERE rowid IN (${rows.join(', ')}) ORDER BY rowid`;
+/** Rows so near each other that one look finds them all: DuckDB unpacks lines by this many. */
+const NEAR_ROWS = 2048;
+/** Looks of one question; each takes milliseconds, also in tens of millions of lines. */
+const MAX_LOOKS = 24;
+
+/**
+ * The questions that bring these rows: a page of what a search found. Each row is looked for within a range, since
+ * `rowid IN (…)` alone unpacks the text of every line there is.
+ * @param rows ascending
+ */
+export function timelineRowsSql(rows: readonly number[]): readonly string[] {
+  const looks: number[][] = [];
+  for (const row of rows) {
+    const look = looks.at(-1);
+    if (look?.[0] !== undefined && row - look[0] < NEAR_ROWS) look.push(row);
+    else looks.push([row]);
+  }
+  const batches = Array.from({ length: Math.ceil(looks.length / MAX_LOOKS) }, (_, i) => {
+    return looks.slice(i * MAX_LOOKS, (i + 1) * MAX_LOOKS);
+  });
+  return batches.map((batch) => {
+    const found = batch.map((look) => {
+      const within = `rowid BETWEEN ${look[0]} AND ${look.at(-1)} AND rowid IN (${look.join(', ')})`;
+      return `SELECT rowid AS place, ${COLUMNS}, text FROM lines WHERE ${within}`;
+    });
+    return `SELECT place, ${COLUMNS}, ${VALUES} FROM (${found.join(' UNION ALL ')}) ORDER BY place`;
+  });
 }
 
-/** Where a text occurs, whatever the case of its letters. */
-export function timelineSearchSql(needle: string, limit: number): string {
-  return `SELECT rowid FROM lines WHERE contains(lower(text), lower(${quoteText(needle)})) ORDER BY rowid LIMIT ${limit}`;
+/** Rows `from` to `to`, both included, in which a text occurs, whatever the case of its letters. */
+export function timelineSearchSql(needle: string, from: number, to: number, limit: number): string {
+  return `SELECT rowid FROM lines WHERE rowid BETWEEN ${from} AND ${to}
+    AND contains(lower(text), lower(${quoteText(needle)})) ORDER BY rowid LIMIT ${limit}`;
 }
 
 /** The line itself. */

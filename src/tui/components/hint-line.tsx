@@ -24,7 +24,11 @@ export function HintLine({
     return <Text wrap="truncate">{padded(`/${typed}${theme.bar}`)}</Text>;
   }
   if (state.searching !== undefined) {
-    return <Text wrap="truncate">{padded(`Esc stops  searching for "${state.searching}"`)}</Text>;
+    return (
+      <Text wrap="truncate">
+        {padded(`searching ${Math.floor(state.searched * 100)} %  Esc stops  "${state.searching}"`)}
+      </Text>
+    );
   }
   if (state.problem !== undefined) {
     const again = state.hasFailed ? '; any key asks again' : '';

@@ -45,7 +45,7 @@ export function TimelineScreen({ view, source, total, theme }: TimelineScreenPro
 
   useInput((input, key) => dispatch({ kind: 'pressed', input, key }));
 
-  useSearch(source, state.searching, dispatch);
+  useSearch(source, state.searching, total, dispatch);
   const rows = useTimelineRows(source, state, onError);
   const selected = selectedRow(state);
   const current = selected === undefined ? undefined : rows.get(selected);

@@ -7,17 +7,22 @@ import type { TimelineAction } from '../timeline-state.ts';
 export function useSearch(
   source: TimelineSource,
   needle: string | undefined,
+  total: number,
   dispatch: Dispatch<TimelineAction>,
 ): void {
   useEffect(() => {
     if (needle === undefined) return;
     const controller = new AbortController();
-    source.search(needle, controller.signal).then(
+    const { signal } = controller;
+    const onProgress = (share: number) => {
+      if (!signal.aborted) dispatch({ kind: 'searched', share });
+    };
+    source.search(needle, { total, signal, onProgress }).then(
       (rows) => dispatch({ kind: 'found', needle, rows }),
       (error: unknown) => {
-        if (!controller.signal.aborted) dispatch({ kind: 'failed', reason: messageOf(error) });
+        if (!signal.aborted) dispatch({ kind: 'failed', reason: messageOf(error) });
       },
     );
     return () => controller.abort();
-  }, [source, needle, dispatch]);
+  }, [source, needle, total, dispatch]);
 }

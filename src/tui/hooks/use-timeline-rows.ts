@@ -18,8 +18,10 @@ export function useTimelineRows(
 ): ReadonlyMap<number, TimelineRow> {
   const { top, height, found, needle, attempt } = state;
   const page = Math.floor(top / height);
-  const from = Math.max(0, (page - PREFETCH_PAGES) * height);
-  const to = Math.min(shownCount(state), (page + 2 + PREFETCH_PAGES) * height);
+  // What a search found lies apart, and each line takes as long as a page does: no more of them than are seen.
+  const ahead = found === undefined ? PREFETCH_PAGES : 0;
+  const from = Math.max(0, (page - ahead) * height);
+  const to = Math.min(shownCount(state), (page + 2 + ahead) * height);
   const held = useRef<ReadonlyMap<number, TimelineRow>>(new Map());
   const shown = found === undefined ? 'all' : `with ${needle}`;
   const key = to > from ? `${attempt} ${from}-${to} ${shown}` : undefined;
