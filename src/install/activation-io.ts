@@ -1,14 +1,12 @@
 import { lstatSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { ENVELOPE_NAME, INDEX_NAME, rootName } from '../bundle/format.ts';
-import type { IndexEntry } from '../bundle/index-lines.ts';
 import { createDirectoryDurably, renameDurably, syncDirectory, writeFileDurably } from '../durable/files-io.ts';
 import { replaceLinkDurably } from '../durable/links-io.ts';
 import { tampered } from './errors.ts';
 import { ACTIVE_LINK, channelDirectory, type DataLayout, PREVIOUS_LINK } from './layout.ts';
 import type { Staging } from './staging-io.ts';
 import type { ChannelState, HeldBundle, InstallState } from './state.ts';
-import { openStoredBundle } from './stored-bundle-io.ts';
 import type { StagedBundle } from './verify-io.ts';
 
 /**
@@ -87,12 +85,4 @@ function currentTarget(link: string): string | undefined {
     // Absent, or not a link: replaced either way.
     return undefined;
   }
-}
-
-/**
- * The index of a channel's active bundle, checked from the log's digest down.
- * @throws InstallError STATE_TAMPERED
- */
-export function readActiveIndex(layout: DataLayout, channel: string, { active }: ChannelState): readonly IndexEntry[] {
-  return openStoredBundle(layout, channel, active).entries;
 }

@@ -1,17 +1,9 @@
-import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { existsSync, readdirSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { encodeHex } from '../../core/bytes.ts';
-import { sha256 } from '../../core/digest.ts';
-import { parseEnvelope, payloadDigest } from '../../core/dsse.ts';
-import { messageOf } from '../../core/errors.ts';
-import { isJsonObject, parseStrictJsonObject } from '../../core/strict-json.ts';
-import { escapeForTerminal } from '../../core/terminal-text.ts';
 import type { Time } from '../../core/time.ts';
-import { readActiveIndex } from '../../install/activation-io.ts';
-import { InstallError, tampered } from '../../install/errors.ts';
 import { readInstall } from '../../install/install-io.ts';
-import { ACTIVE_LINK, channelDirectory, type DataLayout, dataLayout, FILES_DIRECTORY } from '../../install/layout.ts';
-import type { ChannelState } from '../../install/state.ts';
+import { ACTIVE_LINK, dataLayout } from '../../install/layout.ts';
+import { activeBundlesOf, type StoredBundle } from '../../install/stored-bundle-io.ts';
 import { checkRules, type RuleCheckResult } from '../../rules/check-io.ts';
 import { RuleError } from '../../rules/errors.ts';
 import { isRulePath } from '../../rules/format.ts';
@@ -19,9 +11,6 @@ import { parseRule } from '../../rules/parse.ts';
 import type { Rule } from '../../rules/rule.ts';
 import type { Sandbox } from '../../sandbox/sandbox-io.ts';
 import { type LiveRule, liveRule, type RuleSource } from './live-rule.ts';
-
-const ENVELOPE_NAME = 'bundle.dsse.json';
-const STATEMENT_TYPE = 'application/vnd.in-toto+json';
 
 type RuleFile = { readonly path: string; readonly bytes: Uint8Array; readonly source: RuleSource };
 
@@ -38,7 +27,7 @@ export type ActiveRules = {
  */
 export async function readActiveRules(data: string, builtAt: Time, sandbox: Sandbox): Promise<ActiveRules> {
   const { layout, state } = await readInstall(data, builtAt);
-  const files = [...state.channels].flatMap(([channel, held]) => readRuleFiles(layout, channel, held));
+  const files = activeBundlesOf('rules', layout, state).flatMap(readRuleFiles);
   const read = files.map(readRule);
   const parsed = read.flatMap((one) => ('rule' in one ? [one] : []));
   const results = await checkRules(parsed, { sandbox });
@@ -81,39 +70,13 @@ function targetOf(link: string): string {
   }
 }
 
-function readRuleFiles(layout: DataLayout, channel: string, held: ChannelState): RuleFile[] {
-  const { seq, payload } = held.active;
-  const directory = join(channelDirectory(layout, channel), String(seq));
-  const entries = readActiveIndex(layout, channel, held);
-  if (readKind(directory, held) !== 'rules') return [];
+/** Each file's bytes are those of the digest that was signed. @throws InstallError STATE_TAMPERED; DurableError */
+function readRuleFiles({ channel, payload, statement, entries, read }: StoredBundle): RuleFile[] {
   return entries
     .filter(({ path }) => isRulePath(path))
-    .map(({ path, sha256: digest }) => {
-      const bytes = readPlain(join(directory, FILES_DIRECTORY, ...path.split('/')));
-      if (encodeHex(sha256(bytes)) !== digest) {
-        throw tampered(
-          `${escapeForTerminal(path)} of the active bundle ${channel} seq ${seq} was changed since it was applied`,
-        );
-      }
-      return { path, bytes, source: { channel, seq, payload, path } };
-    });
-}
-
-/** The kind that the statement says, once its payload is the one the log names. */
-function readKind(directory: string, { active }: ChannelState): unknown {
-  const envelope = parseEnvelope(readPlain(join(directory, ENVELOPE_NAME)), STATEMENT_TYPE);
-  if (payloadDigest(envelope) !== active.payload) {
-    throw tampered(`the statement in ${escapeForTerminal(directory)} is not the one the log names`);
-  }
-  const { predicate } = parseStrictJsonObject(envelope.payload);
-  return isJsonObject(predicate) ? predicate['kind'] : undefined;
-}
-
-function readPlain(path: string): Uint8Array {
-  try {
-    return new Uint8Array(readFileSync(path));
-  } catch (cause) {
-    const message = `${escapeForTerminal(path)} of an active bundle can't be read: ${messageOf(cause)}`;
-    throw new InstallError('STATE_TAMPERED', message, { cause, fault: 'tampered' });
-  }
+    .map((entry) => ({
+      path: entry.path,
+      bytes: read(entry),
+      source: { channel, seq: statement.seq, payload, path: entry.path },
+    }));
 }
