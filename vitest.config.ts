@@ -9,5 +9,7 @@ export default defineConfig({
     hookTimeout: 120_000,
     // Two cores: forks isolate tests that spawn, lock and kill.
     pool: 'forks',
+    // By default one less than there are cores; but much here waits for processes and disks, not for us.
+    maxWorkers: '100%',
   },
 });
