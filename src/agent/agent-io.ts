@@ -75,6 +75,7 @@ function roomFor({ data, note, surroundings }: Settled, log: () => AgentLog | un
   const where = escapeForTerminal(data);
   const { now } = surroundings.clock;
   return new Room({
+    data,
     now,
     full: () =>
       note(`the disk of ${where} is full; nothing is taken in until there is room, and nothing is lost of what was`),

@@ -27,6 +27,7 @@ import {
   PRUNE_MS,
   QUERY_DEADLINE_MS,
   RELOAD_MS,
+  ROOM_MS,
   SEQUENCE_MS,
   SNAPSHOT_MS,
 } from './format.ts';
@@ -265,6 +266,7 @@ export class AgentCore {
       repeatedly(() => this.#rules.check(), RELOAD_MS, signal),
       repeatedly(() => this.#anchorAgain(), ANCHOR_MS, signal),
       repeatedly(prune, PRUNE_MS, signal),
+      repeatedly(() => room.look(), ROOM_MS, signal),
     ];
   }
 
@@ -286,11 +288,12 @@ export class AgentCore {
 
   /** The collector has ended, and its last lines are in; then ours. */
   async #finish(): Promise<void> {
-    const { log } = this.#options;
+    const { log, room } = this.#options;
     await this.#detector.settled();
     await this.#alerts.settle();
     await this.#delivery.run();
     await log.append('collector.stop', { collector_name: AGENT, cause: 'command' });
+    room.assert();
   }
 }
 

@@ -47,6 +47,7 @@ export const REPEAT_MS = 5000;
 export const ANCHOR_MS = 60_000;
 export const PRUNE_MS = 60_000;
 export const RELOAD_MS = 2000;
+export const ROOM_MS = 1000;
 
 /** Waiting before a collector is started again: doubled each time, forgotten after it ran well. */
 export const FIRST_BACKOFF_MS = 250;

@@ -1,10 +1,17 @@
+import { statfsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DurableError } from '../durable/errors.ts';
 import { isFull } from './store/fold-io.ts';
 
 const PAUSE_MS = 1000;
+/** With less than this it is full: a collector may be waiting for room that the agent has no need of yet. */
+const LITTLE_BYTES = 64 * 1024;
+/** With this much there is room again. */
+const ENOUGH_BYTES = 1024 * 1024;
 
 export type RoomOptions = {
+  /** The data directory. */
+  readonly data: string;
   readonly now: () => number;
   /** There is no room any more: for people, who alone can make some. */
   readonly full: () => void;
@@ -28,6 +35,19 @@ export class Room {
   /** The agent ends: from now on what finds no room fails. */
   close(): void {
     this.#closed.abort();
+  }
+
+  /** Looks how much there is: for those who wait for it without a word. */
+  look(): void {
+    if (this.#free() < LITTLE_BYTES) this.#lacked();
+    else this.#found();
+  }
+
+  /** @throws DurableError NO_SPACE if there is none now */
+  assert(): void {
+    this.look();
+    if (this.#since === undefined) return;
+    throw new DurableError('NO_SPACE', 'the disk is full: what was seen last may not be written; free some space');
   }
 
   /**
@@ -60,6 +80,11 @@ export class Room {
     }
   }
 
+  #free(): number {
+    const { bavail, bsize } = statfsSync(this.#options.data);
+    return bavail * bsize;
+  }
+
   #lacked(): void {
     if (this.#since !== undefined) return;
     this.#since = this.#options.now();
@@ -68,7 +93,7 @@ export class Room {
 
   #found(): void {
     const since = this.#since;
-    if (since === undefined) return;
+    if (since === undefined || this.#free() < ENOUGH_BYTES) return;
     this.#since = undefined;
     this.#options.again(since);
   }

@@ -144,11 +144,8 @@ describe.skipIf(!canMount)('the agent on a full disk', () => {
 
     const filler = join(disk, 'filler');
     fill(filler);
-    const shells = [];
-    while (!agent.texts.stderr.includes('is full')) {
-      shells.push(await startLineage('nginx', 'y').shell());
-      await sleep(50);
-    }
+    const shells = await Promise.all([1, 2, 3].map(() => startLineage('nginx', 'y').shell()));
+    await agent.said('is full');
     rmSync(filler);
     await agent.said('has room again');
     for (const shell of shells) await agent.alertOn(shell);
@@ -172,10 +169,7 @@ describe.skipIf(!canMount)('the agent on a full disk', () => {
     // Asked to end while it is full, it ends and says what it could not do.
     const full = agent.texts.stderr.length;
     fill(filler);
-    while (!agent.texts.stderr.slice(full).includes('is full')) {
-      startLineage('nginx', 'z');
-      await sleep(50);
-    }
+    await agent.until(() => (agent.texts.stderr.slice(full).includes('is full') ? true : undefined));
     expect(await agent.stop()).toBe(1);
     expect(agent.texts.stderr).toMatch(/\ndaemoneye: [^\n]+ \[NO_SPACE\]\n$/);
     rmSync(filler);
