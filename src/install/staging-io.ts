@@ -60,9 +60,11 @@ async function materialise(
   const directories = new Set([files]);
   for (const entry of entries) {
     const target = join(files, ...entry.path.split('/'));
-    for (let parent = dirname(target); parent.length > files.length; parent = dirname(parent)) directories.add(parent);
+    const folder = dirname(target);
     try {
-      mkdirSync(dirname(target), { recursive: true, mode: 0o755 });
+      // Files come sorted by path: most share the directory of the one before.
+      if (!directories.has(folder)) mkdirSync(folder, { recursive: true, mode: 0o755 });
+      for (let parent = folder; !directories.has(parent); parent = dirname(parent)) directories.add(parent);
       if (entry.chunks === undefined) uses.place(entry.sha256, target);
       else await joinChunks(uses, entry, entry.chunks, target, onBytes);
       chmodSync(target, entry.mode === '0755' ? 0o755 : 0o644);
