@@ -8,6 +8,8 @@ import { formatEntity, validateEvent } from '../../src/core/event.ts';
 import { escapeForTerminal } from '../../src/core/terminal-text.ts';
 import { assertContract, type Seen, sharedProcmond } from './procmond-support.ts';
 
+/** Its arguments, as /proc has them. */
+const SLEEPING = ['sleep', '600', ''].join('\0');
 const LAST_PID = '/proc/sys/kernel/ns_last_pid';
 const [ESC, CSI, RLO] = ['\u001b', '\u009b', '\u202e'];
 
@@ -40,8 +42,7 @@ async function grandchild(): Promise<{ readonly pid: number; readonly end: () =>
   );
   while (!readFileSync(`/proc/${pid}/cmdline`, 'latin1').startsWith('sleep')) await new Promise(setImmediate);
   onTestFinished(() => {
-    if (existsSync(`/proc/${pid}`) && readFileSync(`/proc/${pid}/cmdline`, 'latin1') === 'sleep\x300\0')
-      process.kill(pid);
+    if (existsSync(`/proc/${pid}`) && readFileSync(`/proc/${pid}/cmdline`, 'latin1') === SLEEPING) process.kill(pid);
   });
   const end = () => {
     process.kill(pid, 'SIGKILL');
@@ -73,7 +74,7 @@ describe.runIf(process.platform === 'linux')('a process that vanishes', () => {
     if (read === undefined) throw new Error('it was there when it was looked at');
     expect(read.data).toMatchObject({ process_pid: pid, process_name: 'sleep' });
     expect(read.data.process_executable).toMatch(/sleep|busybox|coreutils/);
-    expect(read.argv).toEqual({ state: 'captured', bytes: new Uint8Array(Buffer.from('sleep\x300\0')) });
+    expect(read.argv).toEqual({ state: 'captured', bytes: new Uint8Array(Buffer.from(SLEEPING)) });
     expect(read.data.lost).toEqual(expect.arrayContaining(['process_working_directory', 'user_id', 'process_cgroup']));
     asEvent(read);
   });
