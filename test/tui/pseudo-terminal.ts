@@ -83,7 +83,7 @@ export class PseudoTerminal {
   }
 
   /** Waits until the screen shows it; a test that waits in vain runs into its own time limit, with the screen told. */
-  async shows(wanted: string | RegExp, patienceMs = 30_000): Promise<void> {
+  async shows(wanted: string | RegExp, patienceMs = 50_000): Promise<void> {
     const isShown = () => (typeof wanted === 'string' ? this.screen.includes(wanted) : wanted.test(this.screen));
     let impatience: NodeJS.Timeout | undefined;
     await new Promise<void>((resolve, reject) => {
