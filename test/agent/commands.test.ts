@@ -7,7 +7,7 @@ import type { AgentStatus } from '../../src/agent/status.ts';
 import { validateSchema } from '../../src/core/schema.ts';
 import { ensureBuilt, environment, expectError, inside, jsonOf, LAUNCHER, readSchema, start } from '../support/cli.ts';
 import { PseudoTerminal } from '../tui/pseudo-terminal.ts';
-import { dataWith, expectIntact, filesHolding, linesOf, startLineage, WEB_SHELL } from './stage.ts';
+import { dataWith, expectIntact, filesHolding, linesOf, SERVER, startLineage, WEB_SHELL } from './stage.ts';
 
 beforeAll(ensureBuilt);
 
@@ -79,7 +79,7 @@ describe.runIf(process.platform === 'linux')('the commands of the agent', () => 
     following.stdout?.on('data', (bytes: Buffer) => {
       followed += bytes;
     });
-    startLineage('nginx', 'planted-secret');
+    startLineage(SERVER, 'planted-secret');
     await terminal.shows(/high +de-linux-0001 {2}Web server spawns a shell · sh \(pid \d+\) · \d+ ms after it started/);
     const listed = await inside(['alerts', 'list', ...at, '--json']);
     const { alerts } = jsonOf<{ alerts: AlertRecord[] }>(listed, 'alerts-list');
@@ -101,7 +101,7 @@ describe.runIf(process.platform === 'linux')('the commands of the agent', () => 
 
     // Whoever follows sees each alert from then on: a lineage until there is one.
     while (!followed.includes('\n')) {
-      startLineage('nginx', 'planted-secret');
+      startLineage(SERVER, 'planted-secret');
       await sleep(200);
     }
     const [line = ''] = followed.split('\n');
@@ -132,7 +132,7 @@ describe.runIf(process.platform === 'linux')('the commands of the agent', () => 
     for (const name of ['stdout', 'stderr'] as const)
       child[name]?.on('data', (bytes: Buffer) => (texts[name] += bytes));
     jsonOf(await inside(['agent', 'status', '--data', data, '--wait', '--json']), 'agent-status');
-    startLineage('nginx', 'x');
+    startLineage(SERVER, 'x');
     while (!texts.stdout.includes('\n')) await sleep(10);
     const printed = validateSchema(readSchema('agent-run'), JSON.parse(texts.stdout.split('\n')[0] ?? ''));
     expect(printed).toMatchObject({ rule_id: 'de-linux-0001' });

@@ -10,7 +10,7 @@ import type { QueryResult } from '../../src/agent/requests.ts';
 import { errnoOf } from '../../src/durable/errors.ts';
 import { ensureBuilt, environment, hasTool, LAUNCHER } from '../support/cli.ts';
 import { tempDirectory } from '../support/temp.ts';
-import { dataWith, expectIntact, linesOf, startLineage, WEB_SHELL } from './stage.ts';
+import { dataWith, expectIntact, linesOf, SERVER, startLineage, WEB_SHELL } from './stage.ts';
 
 beforeAll(ensureBuilt);
 
@@ -119,11 +119,11 @@ describe.skipIf(!canChange)('the agent as a user without privilege', () => {
     expect(agent.texts.stderr).toContain('limit: without CAP_SYS_PTRACE');
     expect(agent.texts.stderr).toContain('limit: without CAP_DAC_READ_SEARCH');
     // Another user's lineage: its names and arguments are for everybody to see, and that is enough.
-    const shell = await startLineage('nginx', 'x').shell();
+    const shell = await startLineage(SERVER, 'x').shell();
     const alert = await agent.alertOn(shell);
     expect(alert).toMatchObject({ rule_id: 'de-linux-0001', completeness: 'full' });
-    const told = (await linesOf(data, 'procmond'))[alert.evidence?.[0]?.seq ?? -1];
-    expect(told?.data['denied']).toContain('process_executable');
+    const told = await agent.until(async () => (await linesOf(data, 'procmond'))[alert.evidence?.[0]?.seq ?? -1]);
+    expect(told.data['denied']).toContain('process_executable');
     const status = (await askAgent(data, 'status')) as { readonly collector: { readonly denied: number } };
     expect(status.collector.denied).toBeGreaterThan(0);
     expect(await agent.stop()).toBe(0);
@@ -140,11 +140,11 @@ describe.skipIf(!canMount)('the agent on a full disk', () => {
     const data = await dataWith(WEB_SHELL, disk);
     const agent = run(LAUNCHER, ['agent', 'run', '--json', '--interval', '50', '--data', data]);
     await agent.said('ready');
-    const before = await agent.alertOn(await startLineage('nginx', 'x').shell());
+    const before = await agent.alertOn(await startLineage(SERVER, 'x').shell());
 
     const filler = join(disk, 'filler');
     fill(filler);
-    const shells = await Promise.all([1, 2, 3].map(() => startLineage('nginx', 'y').shell()));
+    const shells = await Promise.all([1, 2, 3].map(() => startLineage(SERVER, 'y').shell()));
     await agent.said('is full');
     rmSync(filler);
     await agent.said('has room again');

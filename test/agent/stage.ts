@@ -23,7 +23,12 @@ const RULES = join(import.meta.dirname, '../../rules/linux');
 const MAIN = join(import.meta.dirname, 'agent-process.ts');
 const SHELL = '/bin/sh';
 
-export const WEB_SHELL = { 'web.yaml': readFileSync(join(RULES, 'web-server-spawns-shell.yaml'), 'utf8') };
+/** The web server of this test file: others, which run at the same time, have their own. */
+export const SERVER = `web${process.pid.toString(36)}`;
+/** The rule as it ships, for that server. */
+export const WEB_SHELL = {
+  'web.yaml': readFileSync(join(RULES, 'web-server-spawns-shell.yaml'), 'utf8').replaceAll('nginx', SERVER),
+};
 
 /** A rule of few words, for tests. */
 export function rule(id: string, sql: string, more = ''): string {
