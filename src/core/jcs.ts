@@ -9,6 +9,10 @@ import { DEFAULT_LIMITS, type Json, type JsonObject, parseStrictJson, type Stric
  * @throws CoreError JSON_NOT_REPRESENTABLE for anything strict JSON can't hold
  */
 export function canonicalJson(value: unknown): string {
+  return plainCanonicalJson(value, DEFAULT_LIMITS.maxDepth) ?? spell(value);
+}
+
+function spell(value: unknown): string {
   switch (typeof value) {
     case 'string':
       if (!value.isWellFormed()) throw notRepresentable('a lone surrogate');
@@ -20,7 +24,7 @@ export function canonicalJson(value: unknown): string {
       return value ? 'true' : 'false';
     case 'object':
       if (value === null) return 'null';
-      return Array.isArray(value) ? `[${value.map(canonicalJson).join(',')}]` : canonicalObject(value);
+      return Array.isArray(value) ? `[${value.map(spell).join(',')}]` : canonicalObject(value);
     default:
       throw notRepresentable(`a ${typeof value}`);
   }
@@ -33,9 +37,73 @@ function canonicalObject(object: object): string {
     const member = (object as Record<string, unknown>)[key];
     if (member === undefined) continue;
     if (key === '__proto__') throw notRepresentable('a key "__proto__"');
-    members.push(`${canonicalJson(key)}:${canonicalJson(member)}`);
+    members.push(`${spell(key)}:${spell(member)}`);
   }
   return `{${members.join(',')}}`;
+}
+
+/**
+ * The common case of {@link canonicalJson}, several times as fast by the engine's own JSON.stringify: that spells
+ * strings and integers as section 3.2.2 asks, so only the order of keys, and what strict JSON can't hold, is left to
+ * see to.
+ * @param depth of nested arrays and objects at most
+ * @returns undefined where it takes the slow way to spell the value, or to say why it can't be; never another text
+ */
+export function plainCanonicalJson(value: unknown, depth: number): string | undefined {
+  const plain = ordered(value, depth);
+  return plain === undefined ? undefined : JSON.stringify(plain);
+}
+
+/** The value, or a copy of it with its keys in order; undefined for what JSON.stringify would spell in its own way. */
+function ordered(value: unknown, depth: number): unknown {
+  if (typeof value === 'string') return value.isWellFormed() ? value : undefined;
+  if (typeof value === 'number') return Number.isSafeInteger(value) ? value : undefined;
+  if (typeof value === 'boolean' || value === null) return value;
+  if (typeof value !== 'object' || depth === 0) return undefined;
+  return Array.isArray(value) ? orderedArray(value, depth) : orderedObject(value, depth);
+}
+
+function orderedArray(array: readonly unknown[], depth: number): unknown {
+  if (Object.getPrototypeOf(array) !== Array.prototype || 'toJSON' in array) return undefined;
+  let copy: unknown[] | undefined;
+  for (let i = 0; i < array.length; i += 1) {
+    const member = ordered(array[i], depth - 1);
+    if (member === undefined) return undefined;
+    if (copy === undefined && member !== array[i]) copy = array.slice();
+    if (copy !== undefined) copy[i] = member;
+  }
+  return copy ?? array;
+}
+
+function orderedObject(object: object, depth: number): unknown {
+  const prototype: unknown = Object.getPrototypeOf(object);
+  // Anything else (a Date, a Map) has a spelling of its own.
+  if (prototype !== Object.prototype && prototype !== null) return undefined;
+  const members = object as Readonly<Record<string, unknown>>;
+  const keys = Object.keys(object);
+  let inOrder = true;
+  let last: string | undefined;
+  for (const key of keys) {
+    if (key === '__proto__' || key === 'toJSON' || !key.isWellFormed()) return undefined;
+    inOrder &&= last === undefined || last < key;
+    last = key;
+  }
+  // Keys that look like an index stand first in any object, whatever the order they were set in.
+  if (!inOrder && keys.sort().some(looksLikeIndex)) return undefined;
+  let copy: Record<string, unknown> | undefined = inOrder ? undefined : {};
+  for (const key of keys) {
+    const member = members[key];
+    const plain = member === undefined ? undefined : ordered(member, depth - 1);
+    if (plain === undefined && member !== undefined) return undefined;
+    if (copy === undefined && plain !== member) copy = { ...members };
+    if (copy !== undefined) copy[key] = plain;
+  }
+  return copy ?? object;
+}
+
+function looksLikeIndex(key: string): boolean {
+  const code = key.charCodeAt(0);
+  return code >= 0x30 && code <= 0x39;
 }
 
 /** UTF-8 bytes of {@link canonicalJson}. */

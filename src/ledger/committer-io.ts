@@ -1,6 +1,6 @@
 import { type Checkpoint, signCheckpoint } from '../core/checkpoint.ts';
 import type { Frontier } from '../core/compact-range.ts';
-import { type Digest, formatDigest } from '../core/digest.ts';
+import type { Digest } from '../core/digest.ts';
 import type { PrivateKey } from '../core/keys.ts';
 import { type DurableError, durableErrorFrom } from '../durable/errors.ts';
 import type { Clock } from './clock.ts';
@@ -30,16 +30,37 @@ export type CommitterParts = {
 export type Appended = {
   readonly seq: number;
   readonly leaf: Digest;
-  /** The exact bytes, without the newline. */
+  /** The exact bytes, without the newline: a copy. */
   readonly line: Uint8Array;
 };
 
+/** Copies the line only for who asks: neighbours share its memory, and who may append may neither read nor change them. */
+class DurableEntry implements Appended {
+  readonly seq: number;
+  readonly leaf: Digest;
+  readonly #line: Uint8Array;
+
+  constructor({ seq, line, after }: ComposedLine) {
+    this.seq = seq;
+    this.leaf = after.end.prev;
+    this.#line = line;
+  }
+
+  get line(): Uint8Array {
+    return this.#line.slice();
+  }
+}
+
 type Settle<T> = { readonly resolve: (value: T) => void; readonly reject: (reason: Error) => void };
-type Pending = ComposedLine & { readonly settle: Settle<Appended> | undefined };
+type Pending = { readonly composed: ComposedLine; readonly settle: Settle<Appended> | undefined };
 type HeadWaiter = Settle<SignedHead> & { readonly size: number };
 
 /** Bounds what one fdatasync covers, and with it how long the first waiter waits. */
 const MAX_BATCH_BYTES = 4 * 1024 * 1024;
+/** Lines not yet durable, in bytes: one batch on its way to the disk, as much again behind it, and some slack. */
+const MAX_QUEUED_BYTES = 16 * 1024 * 1024;
+/** Below it there is room again: what is queued keeps the disk busy until callers have woken up. */
+const ROOMY_BYTES = 2 * MAX_BATCH_BYTES;
 
 /**
  * Group commit: write lines → one fdatasync → acknowledge → sign the new head. Nothing is signed before it is durable,
@@ -49,9 +70,14 @@ export class Committer {
   readonly #parts: CommitterParts;
   #queue: Pending[] = [];
   #waiters: HeadWaiter[] = [];
+  /** Bytes of lines that are queued or on their way to the disk. */
+  #queuedBytes = 0;
+  #room: PromiseWithResolvers<void> | undefined;
   /** What the next line would depend on if nothing in the queue came to be written. */
   #durable: ComposerState;
   #head: SignedHead;
+  /** The tree over the durable lines. */
+  #frontier: Frontier;
   #running: Promise<void> | undefined;
   #stopped: LedgerError | undefined;
 
@@ -59,6 +85,7 @@ export class Committer {
     this.#parts = parts;
     this.#durable = parts.composer.state;
     this.#head = parts.head;
+    this.#frontier = parts.frontier;
   }
 
   /** Entries that are durable. */
@@ -66,16 +93,29 @@ export class Committer {
     return this.#durable.end.seq;
   }
 
-  /** @throws LedgerError LEDGER_STOPPED, LINE_MALFORMED or LINE_TOO_LONG; DurableError */
-  async append(entry: NewEntry): Promise<Appended> {
+  /** @throws LedgerError LEDGER_STOPPED, LEDGER_BUSY, LINE_MALFORMED or LINE_TOO_LONG; DurableError */
+  append(entry: NewEntry): Promise<Appended> {
+    // One promise an entry: an async function here, and one around it, would make three.
+    return new Promise((resolve, reject) => {
+      if (this.#stopped !== undefined) throw this.#stopped;
+      if (this.#queuedBytes >= MAX_QUEUED_BYTES) throw busy(this.#queuedBytes);
+      // Before anything is awaited, so that entries get the order in which append was called.
+      const lines = this.#parts.composer.compose(entry);
+      for (const [i, composed] of lines.entries()) {
+        this.#queue.push({ composed, settle: i === lines.length - 1 ? { resolve, reject } : undefined });
+        this.#queuedBytes += composed.line.length;
+      }
+      this.#running ??= this.#run();
+    });
+  }
+
+  /** Resolves when there is room in the queue. @throws LedgerError LEDGER_STOPPED */
+  async ready(): Promise<void> {
     if (this.#stopped !== undefined) throw this.#stopped;
-    // Before anything is awaited, so that entries get the order in which append was called.
-    const lines = this.#parts.composer.compose(entry);
-    const { promise, resolve, reject } = Promise.withResolvers<Appended>();
-    const last = lines.length - 1;
-    this.#queue.push(...lines.map((line, i) => ({ ...line, settle: i === last ? { resolve, reject } : undefined })));
-    this.#running ??= this.#run();
-    return await promise;
+    if (this.#queuedBytes < ROOMY_BYTES) return;
+    this.#room ??= Promise.withResolvers();
+    await this.#room.promise;
+    if (this.#stopped !== undefined) throw this.#stopped;
   }
 
   /** @throws LedgerError LEDGER_STOPPED */
@@ -114,39 +154,51 @@ export class Committer {
     const file = this.#fileOf(this.#queue[0]);
     for (const pending of this.#queue) {
       if (this.#fileOf(pending) !== file || bytes >= MAX_BATCH_BYTES) break;
-      bytes += pending.line.length;
+      bytes += pending.composed.line.length;
       count += 1;
     }
     return this.#queue.splice(0, count);
   }
 
   #fileOf(pending: Pending | undefined): number {
-    const seq = pending?.seq ?? 0;
+    const seq = pending?.composed.seq ?? 0;
     return seq - (seq % this.#parts.genesis.limits.rotate);
   }
 
   async #commit(batch: readonly Pending[]): Promise<void> {
-    const { entries, tree, frontier, genesis } = this.#parts;
+    const { entries, tree, directory } = this.#parts;
+    const lines = batch.map(({ composed }) => composed);
+    const writing = entries.append(this.#fileOf(batch[0]), joinLines(lines));
+    // Hashed while the disk is busy; it counts for nothing until the lines are durable.
+    const mark = tree.mark();
+    const grown = this.#frontier.clone();
+    for (const { leaf } of lines) tree.put(grown.append(leaf));
     try {
-      await entries.append(this.#fileOf(batch[0]), joinLines(batch));
+      await writing;
     } catch (cause) {
       if (!(cause instanceof WriteRefused)) throw cause;
-      this.#takeBack(batch, durableErrorFrom(cause.cause, 'append to the log in', this.#parts.directory));
+      tree.takeBack(mark);
+      this.#takeBack(batch, durableErrorFrom(cause.cause, 'append to the log in', directory));
       return;
     }
-    for (const { leaf, after } of batch) {
-      tree.put(frontier.append(leaf));
-      this.#durable = after;
-    }
-    for (const { seq, leaf, line, settle } of batch) {
-      settle?.resolve({ seq, leaf: formatDigest(genesis.hash, leaf), line });
-    }
+    this.#frontier = grown;
+    this.#durable = lines.at(-1)?.after ?? this.#durable;
+    this.#leaveQueue(batch);
+    for (const { composed, settle } of batch) settle?.resolve(new DurableEntry(composed));
     await unlessFull(tree.flush());
     await this.#sign();
   }
 
+  #leaveQueue(lines: readonly Pending[]): void {
+    for (const { composed } of lines) this.#queuedBytes -= composed.line.length;
+    if (this.#queuedBytes >= ROOMY_BYTES) return;
+    this.#room?.resolve();
+    this.#room = undefined;
+  }
+
   async #sign(): Promise<void> {
-    const { genesis, key, frontier, heads, history, clock } = this.#parts;
+    const { genesis, key, heads, history, clock } = this.#parts;
+    const frontier = this.#frontier;
     const checkpoint: Checkpoint = { origin: genesis.origin, size: frontier.size, root: frontier.root() };
     const head = { checkpoint, note: signCheckpoint(checkpoint, key, genesis.hash) };
     await heads.store(head.note);
@@ -162,6 +214,7 @@ export class Committer {
     const fallen = [...batch, ...this.#queue];
     this.#queue = [];
     this.#parts.composer.state = this.#durable;
+    this.#leaveQueue(fallen);
     for (const { settle } of fallen) settle?.reject(reason);
   }
 
@@ -175,9 +228,16 @@ export class Committer {
     this.#stopped = stopped;
     for (const { settle } of [...batch, ...this.#queue]) settle?.reject(stopped);
     for (const { reject } of this.#waiters) reject(stopped);
+    this.#room?.resolve();
+    this.#room = undefined;
     this.#queue = [];
     this.#waiters = [];
   }
+}
+
+function busy(bytes: number): LedgerError {
+  const message = `${bytes} bytes of lines wait for the disk already; this entry was not taken: wait until the log is ready, then append it again`;
+  return new LedgerError('LEDGER_BUSY', message);
 }
 
 /** Tree files and history can be derived or can wait: a full disk must not stop a log that still holds its lines. */

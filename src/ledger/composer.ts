@@ -1,18 +1,16 @@
-import { encodeBase64 } from '../core/bytes.ts';
+import { encodeBase64, utf8 } from '../core/bytes.ts';
 import type { HashFunction } from '../core/digest.ts';
-import type { PrivateKey } from '../core/keys.ts';
+import { type PrivateKey, signWithKey } from '../core/keys.ts';
 import type { JsonObject } from '../core/strict-json.ts';
 import { type ChainEnd, chainNext, leafOf } from './chain.ts';
 import { type Clock, clockJump, type Moment } from './clock.ts';
-import { CLOCK_JUMP, LINE_VERSION, LOG_RECOVERY, NONCE_BYTES } from './format.ts';
+import { CLOCK_JUMP, LOG_RECOVERY, MAX_LINE_BYTES, NONCE_BYTES } from './format.ts';
 import type { Genesis } from './genesis.ts';
-import { type Actor, encodeLine, type Line, signLine } from './line.ts';
+import { type Actor, tooLong } from './line.ts';
+import { type LineContent, LineFrame, type LinePlace } from './line-frame.ts';
 
 /** What the caller of a writer knows of an entry. */
-export type NewEntry = {
-  readonly type: string;
-  readonly actor: Actor;
-  readonly data: JsonObject;
+export type NewEntry = LineContent & {
   /** Signs the line itself, beyond its being covered by the log's checkpoints. */
   readonly signer?: PrivateKey;
 };
@@ -20,7 +18,7 @@ export type NewEntry = {
 /** A line ready to be written. */
 export type ComposedLine = {
   readonly seq: number;
-  /** Without its newline. */
+  /** Without its newline; shares its memory with other lines. */
   readonly line: Uint8Array;
   readonly leaf: Uint8Array;
   /** What the line after it depends on. */
@@ -43,6 +41,8 @@ export class Composer {
   readonly #genesis: Genesis;
   readonly #hash: HashFunction;
   readonly #surroundings: Surroundings;
+  readonly #frame = new LineFrame();
+  readonly #room = new LineRoom();
   state: ComposerState;
 
   constructor(genesis: Genesis, hash: HashFunction, surroundings: Surroundings, state: ComposerState) {
@@ -76,14 +76,48 @@ export class Composer {
     }
   }
 
-  #attach({ type, actor, data, signer }: NewEntry, { ts, mono, boot }: Moment): ComposedLine {
+  #attach(entry: NewEntry, { ts, mono, boot }: Moment): ComposedLine {
     const { seq, prev } = this.state.end;
     const n = encodeBase64(this.#surroundings.random(NONCE_BYTES));
-    const unsigned: Line = { actor, boot, data, mono, n, prev, seq, ts, type, v: LINE_VERSION };
-    const line = encodeLine(signer === undefined ? unsigned : signLine(unsigned, signer));
+    const line = this.#room.take(this.#text(entry, { seq, prev, n, ts, mono, boot }));
     const leaf = leafOf(this.#hash, line);
     this.state = { end: chainNext(this.state.end, this.#genesis, leaf), last: { ts, mono, boot } };
     return { seq, line, leaf, after: this.state };
+  }
+
+  #text(entry: NewEntry, place: LinePlace): string {
+    const { signer } = entry;
+    if (signer === undefined) return this.#frame.text(entry, place);
+    const kid = signer.publicKey.keyid;
+    const signed = utf8(this.#frame.text(entry, place, { kid }));
+    return this.#frame.text(entry, place, { kid, sig: encodeBase64(signWithKey(signer, signed)) });
+  }
+}
+
+/** Room for several hundred lines: one allocation for all of them, not one each. */
+const ROOM_BYTES = 128 * 1024;
+/** UTF-8 of a UTF-16 code unit, at most. */
+const WIDEST = 3;
+
+/** Turns text into bytes, many lines in one buffer. */
+class LineRoom {
+  #buffer = Buffer.alloc(0);
+  #used = 0;
+
+  /** @throws LedgerError LINE_TOO_LONG */
+  take(text: string): Uint8Array {
+    // Asked before anything is written: a line can be as long as memory allows.
+    if (text.length > MAX_LINE_BYTES) throw tooLong(Buffer.byteLength(text));
+    const most = text.length * WIDEST;
+    if (most > this.#buffer.length - this.#used) {
+      this.#buffer = Buffer.allocUnsafeSlow(Math.max(ROOM_BYTES, most));
+      this.#used = 0;
+    }
+    const length = this.#buffer.write(text, this.#used, 'utf8');
+    if (length > MAX_LINE_BYTES) throw tooLong(length);
+    const line = new Uint8Array(this.#buffer.buffer, this.#used, length);
+    this.#used += length;
+    return line;
   }
 }
 

@@ -12,6 +12,7 @@ export type LedgerErrorCode =
   // writing
   | 'LEDGER_STOPPED'
   | 'LEDGER_CLOSED'
+  | 'LEDGER_BUSY'
   // lines
   | 'LINE_MALFORMED'
   | 'LINE_TOO_LONG'

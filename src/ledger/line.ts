@@ -1,7 +1,7 @@
 import { encodeBase64 } from '../core/bytes.ts';
 import type { Digest } from '../core/digest.ts';
 import { messageOf } from '../core/errors.ts';
-import { encodeCanonicalJson, parseCanonicalJson } from '../core/jcs.ts';
+import { canonicalJson, encodeCanonicalJson, parseCanonicalJson, plainCanonicalJson } from '../core/jcs.ts';
 import { type KeyId, type PrivateKey, signWithKey } from '../core/keys.ts';
 import { isJsonObject, type Json, type JsonObject } from '../core/strict-json.ts';
 import { escapeForTerminal } from '../core/terminal-text.ts';
@@ -61,6 +61,37 @@ export function encodeLine(line: Line): Uint8Array {
   return bytes;
 }
 
+/** The text of a line's `data`. @throws LedgerError LINE_MALFORMED */
+export function dataText(data: JsonObject): string {
+  if (!isJsonObject(data)) throw malformed('data is not an object');
+  const plain = plainCanonicalJson(data, MAX_DATA_DEPTH);
+  if (plain !== undefined) return plain;
+  assertPlainData(data, MAX_DATA_DEPTH);
+  return orMalformed(() => canonicalJson(data));
+}
+
+/** The text of a line's `actor`. @throws LedgerError LINE_MALFORMED */
+export function actorText(actor: Actor): string {
+  if (!isActor(actor)) throw malformed('actor is not {id, type}');
+  return orMalformed(() => canonicalJson(actor));
+}
+
+/** @throws LedgerError LINE_MALFORMED */
+export function assertType(type: unknown): void {
+  if (!isText(type, TYPE) || type.length > MAX_TYPE) throw malformed('type is not of the form noun.verb');
+}
+
+/** @throws LedgerError LINE_MALFORMED */
+export function assertBoot(boot: unknown): void {
+  if (!isText(boot, BOOT)) throw malformed('boot is not a boot id');
+}
+
+/** @throws LedgerError LINE_MALFORMED */
+export function assertMoment({ ts, mono }: { readonly ts?: unknown; readonly mono?: unknown }): void {
+  if (!isCount(ts)) throw malformed('ts is not Unix milliseconds');
+  if (!isCount(mono)) throw malformed('mono is not microseconds since boot');
+}
+
 /** The same line with `kid` and `sig`. @throws LedgerError LINE_MALFORMED */
 export function signLine(line: Line, signer: PrivateKey): Line {
   const unsigned = { ...line, kid: signer.publicKey.keyid };
@@ -78,8 +109,12 @@ export function signedLineBytes(line: Line): Uint8Array {
 }
 
 function encode(line: Line): Uint8Array {
+  return orMalformed(() => encodeCanonicalJson(line));
+}
+
+function orMalformed<T>(work: () => T): T {
   try {
-    return encodeCanonicalJson(line);
+    return work();
   } catch (cause) {
     throw malformed(escapeForTerminal(messageOf(cause)), cause);
   }
@@ -111,10 +146,9 @@ function assertLine(value: Json | Line): Line {
     throw malformed(`its fields are not ${REQUIRED}, with or without kid sig`);
   if (line.v !== LINE_VERSION) throw malformed('v is not 1');
   if (!isCount(line.seq)) throw malformed('seq is not a count');
-  if (!isCount(line.ts)) throw malformed('ts is not Unix milliseconds');
-  if (!isCount(line.mono)) throw malformed('mono is not microseconds since boot');
-  if (!isText(line.type, TYPE) || line.type.length > MAX_TYPE) throw malformed('type is not of the form noun.verb');
-  if (!isText(line.boot, BOOT)) throw malformed('boot is not a boot id');
+  assertMoment(line);
+  assertType(line.type);
+  assertBoot(line.boot);
   if (!isActor(line.actor)) throw malformed('actor is not {id, type}');
   if (!isText(line.n, NONCE)) throw malformed(`n is not base64 of ${NONCE_BYTES} bytes`);
   if (!isText(line.prev, DIGEST)) throw malformed('prev is not a digest');
@@ -155,6 +189,6 @@ function malformed(problem: string, cause?: unknown): LedgerError {
   return new LedgerError('LINE_MALFORMED', `not a line of a log: ${problem}`, { cause });
 }
 
-function tooLong(bytes: number): LedgerError {
+export function tooLong(bytes: number): LedgerError {
   return new LedgerError('LINE_TOO_LONG', `a line is ${bytes} bytes long; the limit is ${MAX_LINE_BYTES}`);
 }

@@ -91,9 +91,9 @@ class Pass {
     const leaf = leafOf(this.#options.hash, bytes);
     const before = this.#treeFrom === undefined ? this.#frontier.clone() : undefined;
     for (const { level, index, hash } of this.#frontier.append(leaf)) {
-      const stored = this.#stored.at(level, index);
-      if (stored !== undefined && equalBytes(stored, hash)) continue;
-      if (stored !== undefined) this.#treeDiffers += 1;
+      const holds = this.#stored.holds(level, index, hash);
+      if (holds === true) continue;
+      if (holds === false) this.#treeDiffers += 1;
       if (before !== undefined) this.#treeFrom ??= { seq: place.seq, offset: place.offset, frontier: before };
     }
     this.#end = chainNext(this.#end, this.#options.genesis, leaf);

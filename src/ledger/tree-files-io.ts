@@ -1,6 +1,5 @@
 import { closeSync, existsSync, fstatSync } from 'node:fs';
 import { join } from 'node:path';
-import { concatBytes } from '../core/bytes.ts';
 import { type CompleteSubtree, HASH_BYTES } from '../core/merkle.ts';
 import { DurableError, durableErrorFrom } from '../durable/errors.ts';
 import { TREE_DIRECTORY } from './format.ts';
@@ -40,6 +39,12 @@ export class StoredTree implements Disposable {
    * @throws DurableError
    */
   at(level: number, index: number): Uint8Array | undefined {
+    const stored = this.#view(level, index);
+    return stored === undefined || isZero(stored) ? undefined : stored.slice();
+  }
+
+  /** The bytes where the hash should be, good until the next call. */
+  #view(level: number, index: number): Uint8Array | undefined {
     const file = this.#file(level);
     if (file === undefined) return undefined;
     const position = index * HASH_BYTES;
@@ -47,8 +52,16 @@ export class StoredTree implements Disposable {
       this.#fill(file, level, position);
     }
     const from = position - file.position;
-    const hash = file.buffer.slice(from, from + HASH_BYTES);
-    return hash.length < HASH_BYTES || (hash[0] === 0 && hash.every((byte) => byte === 0)) ? undefined : hash;
+    const hash = file.buffer.subarray(from, from + HASH_BYTES);
+    return hash.length < HASH_BYTES ? undefined : hash;
+  }
+
+  /** Whether the stored hash is this one; undefined where none is stored. @throws DurableError */
+  holds(level: number, index: number, hash: Uint8Array): boolean | undefined {
+    const stored = this.#view(level, index);
+    if (stored === undefined) return undefined;
+    for (let i = 0; i < HASH_BYTES; i += 1) if (stored[i] !== hash[i]) return isZero(stored) ? undefined : false;
+    return true;
   }
 
   /** How many hashes the level's file has room for; a torn one counts. */
@@ -88,14 +101,47 @@ export class StoredTree implements Disposable {
   }
 }
 
-type PendingLevel = { readonly from: number; readonly hashes: Uint8Array[] };
+function isZero(hash: Uint8Array): boolean {
+  return hash[0] === 0 && hash.every((byte) => byte === 0);
+}
+
+/** Hashes of one level that wait to be written, from an index on. */
+class PendingLevel {
+  from = 0;
+  #bytes = new Uint8Array(HASH_BYTES);
+  #length = 0;
+
+  /** Hashes must come in order, without gaps. */
+  put(index: number, hash: Uint8Array): void {
+    if (this.#length === 0) this.from = index;
+    if (this.#length === this.#bytes.length) {
+      const wider = new Uint8Array(this.#bytes.length * 2);
+      wider.set(this.#bytes);
+      this.#bytes = wider;
+    }
+    this.#bytes.set(hash, this.#length);
+    this.#length += HASH_BYTES;
+  }
+
+  get bytes(): Uint8Array {
+    return this.#bytes.subarray(0, this.#length);
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  cut(length: number): void {
+    this.#length = length;
+  }
+}
 
 /** Appends hashes to the level files: gathered, written together, synced late. */
 export class TreeWriter {
   readonly #directory: string;
   readonly #openFile: OpenLedgerFile;
   readonly #files = new Map<number, LedgerFile>();
-  readonly #pending = new Map<number, PendingLevel>();
+  readonly #pending: PendingLevel[] = [];
 
   constructor(directory: string, openFile: OpenLedgerFile) {
     this.#directory = directory;
@@ -105,18 +151,36 @@ export class TreeWriter {
   /** Gathers hashes; on each level they must come in order, without gaps. */
   put(subtrees: readonly CompleteSubtree[]): void {
     for (const { level, index, hash } of subtrees) {
-      const pending = this.#pending.get(level);
-      if (pending === undefined) this.#pending.set(level, { from: index, hashes: [hash] });
-      else pending.hashes.push(hash);
+      // Subtrees come from the leaf upwards, so no level is ever skipped.
+      let pending = this.#pending[level];
+      if (pending === undefined) {
+        pending = new PendingLevel();
+        this.#pending[level] = pending;
+      }
+      pending.put(index, hash);
     }
   }
 
-  /** Writes what was gathered. What could not be written stays gathered. @throws whatever the file layer throws */
+  /** How much is gathered now, level by level. */
+  mark(): readonly number[] {
+    return this.#pending.map(({ length }) => length);
+  }
+
+  /** Forgets what was gathered since the mark; nothing may have been written meanwhile. */
+  takeBack(mark: readonly number[]): void {
+    for (const [level, pending] of this.#pending.entries()) pending.cut(mark[level] ?? 0);
+  }
+
+  /**
+   * Writes what was gathered; nothing may be gathered meanwhile. What could not be written stays gathered.
+   * @throws whatever the file layer throws
+   */
   async flush(): Promise<void> {
-    for (const [level, { from, hashes }] of this.#pending) {
+    for (const [level, pending] of this.#pending.entries()) {
+      if (pending.length === 0) continue;
       const file = await this.#file(level);
-      await file.write(concatBytes(...hashes), from * HASH_BYTES);
-      this.#pending.delete(level);
+      await file.write(pending.bytes, pending.from * HASH_BYTES);
+      pending.cut(0);
     }
   }
 

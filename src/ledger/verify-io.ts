@@ -118,7 +118,7 @@ async function audit(
   historyEnd: number | undefined,
 ): Promise<Audited> {
   using stored = new StoredTree(directory, PASS_READ_AHEAD);
-  const tree = new TreeAudit((level, index) => stored.at(level, index));
+  const tree = new TreeAudit((level, index, hash) => stored.holds(level, index, hash));
   const signedSize = heads.newest.checkpoint.size;
   const history = new HistoryAudit(historyLines(directory, historyEnd), genesis, genesis.key, signedSize);
   const sizes = [signedSize, heads.older?.checkpoint.size ?? 0, ...anchors.map(({ size }) => size)];

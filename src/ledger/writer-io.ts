@@ -42,10 +42,17 @@ export type LedgerWriter = AsyncDisposable & {
   /**
    * Appends an entry; resolves when it is durable. Entries get their order from the order of calls; those that wait
    * together share one fdatasync.
-   * @throws LedgerError LINE_MALFORMED or LINE_TOO_LONG (about the entry; nothing is written), LEDGER_STOPPED (the disk
-   *   failed: open the log anew), LEDGER_CLOSED; DurableError NO_SPACE and others (not written: try again later)
+   * @throws LedgerError LINE_MALFORMED or LINE_TOO_LONG (about the entry; nothing is written), LEDGER_BUSY (16 MiB of
+   *   lines wait already: not taken, see {@link ready}), LEDGER_STOPPED (the disk failed: open the log anew),
+   *   LEDGER_CLOSED; DurableError NO_SPACE and others (not written: try again later)
    */
   append(entry: NewEntry): Promise<Appended>;
+  /**
+   * Back-pressure: resolves when less than 8 MiB of lines wait for the disk. Who appends without awaiting each entry
+   * awaits this between them.
+   * @throws LedgerError LEDGER_STOPPED or LEDGER_CLOSED
+   */
+  ready(): Promise<void>;
   /**
    * A signed head that covers every entry acknowledged before the call.
    * @throws LedgerError LEDGER_STOPPED or LEDGER_CLOSED
@@ -54,6 +61,19 @@ export type LedgerWriter = AsyncDisposable & {
   /** Finishes what was appended and lets go of the lock. Closing twice is fine. */
   close(): Promise<void>;
 };
+
+/** What a part of the program gets that may only add to a log: nothing of the log can be read through it. */
+export type LedgerAppender = Pick<LedgerWriter, 'append' | 'ready' | 'head' | 'close'>;
+
+/** A handle that appends and does nothing else; whoever holds it can't get at the writer behind it. */
+export function appendOnly(writer: LedgerWriter): LedgerAppender {
+  return Object.freeze({
+    append: (entry: NewEntry) => writer.append(entry),
+    ready: () => writer.ready(),
+    head: () => writer.head(),
+    close: () => writer.close(),
+  });
+}
 
 /**
  * Opens a log for appending: takes its lock, checks it against its signed head, and recovers from a crash, which it
@@ -125,9 +145,13 @@ class Writer implements LedgerWriter {
     return this.#committer.size;
   }
 
-  async append(entry: NewEntry): Promise<Appended> {
+  append(entry: NewEntry): Promise<Appended> {
+    return this.#closing === undefined ? this.#committer.append(entry) : Promise.reject(closed());
+  }
+
+  async ready(): Promise<void> {
     this.#assertOpen();
-    return await this.#committer.append(entry);
+    await this.#committer.ready();
   }
 
   async head(): Promise<SignedHead> {
@@ -150,6 +174,10 @@ class Writer implements LedgerWriter {
   }
 
   #assertOpen(): void {
-    if (this.#closing !== undefined) throw new LedgerError('LEDGER_CLOSED', 'this log was closed; open it anew');
+    if (this.#closing !== undefined) throw closed();
   }
+}
+
+function closed(): LedgerError {
+  return new LedgerError('LEDGER_CLOSED', 'this log was closed; open it anew');
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { utf8 } from '../../src/core/bytes.ts';
-import { canonicalJson, encodeCanonicalJson, parseCanonicalJson } from '../../src/core/jcs.ts';
+import { canonicalJson, encodeCanonicalJson, parseCanonicalJson, plainCanonicalJson } from '../../src/core/jcs.ts';
 import { type Json, parseStrictJson, parseStrictJsonObject } from '../../src/core/strict-json.ts';
 import { expectCode } from '../support/expect-code.ts';
 import { runs } from '../support/slow.ts';
@@ -115,6 +115,64 @@ describe('canonical JSON (RFC 8785)', () => {
     expect(canonicalJson('\u20ac$\u000F\u000aA\'\u0042\u0022\u005c\\"\u002f')).toBe(
       '"\u20ac$\\u000f\\nA\'B\\"\\\\\\\\\\"/"',
     );
+  });
+
+  it('is the same text by the quick way as by the long one, for anything', () => {
+    /** Section 3.2 word for word. */
+    const spelled = (value: unknown): string => {
+      if (Array.isArray(value)) return `[${value.map(spelled).join(',')}]`;
+      if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+      const members = Object.entries(value).filter(([, member]) => member !== undefined);
+      const sorted = members.sort(([a], [b]) => (a < b ? -1 : 1));
+      return `{${sorted.map(([key, member]) => `${JSON.stringify(key)}:${spelled(member)}`).join(',')}}`;
+    };
+    const keys = fc.oneof(fc.constantFrom('10', '9', 'a', 'B', 'é', '\u{1f600}', '\ufb33', 'toJSON'), fc.string());
+    const objects = fc.letrec((tie) => ({
+      value: fc.oneof(
+        { maxDepth: 4 },
+        strictJson,
+        fc.constant(undefined),
+        fc.dictionary(
+          keys.filter((key) => key !== '__proto__'),
+          tie('value'),
+        ),
+        fc.array(tie('value').filter((member) => member !== undefined)),
+      ),
+    })).value;
+    fc.assert(
+      fc.property(objects, (value) => {
+        const quick = plainCanonicalJson(value, 64);
+        if (quick !== undefined) expect(quick).toBe(spelled(value));
+        if (value !== undefined) expect(canonicalJson(value)).toBe(spelled(value));
+      }),
+      { numRuns: runs(500, 50_000) },
+    );
+  });
+
+  it('goes the quick way only with what JSON.stringify has no spelling of its own for', () => {
+    const withToJson = Object.assign([1], { toJSON: () => 'x' });
+    const holed = [1, 2];
+    delete holed[0];
+    for (const odd of [
+      new Date(0),
+      new Map([[1, 2]]),
+      { toJSON: () => 'x' },
+      withToJson,
+      holed,
+      [undefined],
+      0.5,
+      1n,
+    ]) {
+      expect(plainCanonicalJson({ a: odd }, 64), String(odd)).toBeUndefined();
+    }
+    for (const odd of ['\ud800', { '\udc00': 1 }, JSON.parse('{"__proto__":1}'), { 10: 1, 9: 2, a: 3 }, [[[1]]]]) {
+      expect([undefined, '{"10":1,"9":2,"a":3}']).toContain(plainCanonicalJson(odd, 2));
+    }
+    expect(canonicalJson({ b: 1, 10: 2, 9: 3 })).toBe('{"10":2,"9":3,"b":1}');
+    expect(canonicalJson({ b: { d: 1, c: -0 }, a: undefined })).toBe('{"b":{"c":0,"d":1}}');
+    const own = { b: 1, a: { d: 1, c: 2 } };
+    canonicalJson(own);
+    expect(JSON.stringify(own)).toBe('{"b":1,"a":{"d":1,"c":2}}');
   });
 
   it('reads back what it writes, and only that', () => {

@@ -9,6 +9,7 @@ import { createLedger } from '../../src/ledger/create-io.ts';
 import { parseLine } from '../../src/ledger/line.ts';
 import { verifyLineSignature } from '../../src/ledger/line-signature.ts';
 import { openLedgerReader } from '../../src/ledger/reader-io.ts';
+import { appendOnly, type LedgerAppender } from '../../src/ledger/writer-io.ts';
 import { expectCode, expectCodeAsync } from '../support/expect-code.ts';
 import { testKey } from '../support/keys.ts';
 import { tempDirectory } from '../support/temp.ts';
@@ -151,6 +152,69 @@ describe('many at once', () => {
     expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
     expect(writer.size).toBe(2);
   });
+});
+
+describe('back-pressure', () => {
+  const big = { type: 'process.start', actor, data: { text: 'x'.repeat(60_000) } };
+
+  it('refuses what a bounded queue has no room for, loses nothing of the rest, and says when there is room', async () => {
+    const { directory } = await testLedger();
+    {
+      await using writer = await open(directory);
+      const flood = Array.from({ length: 400 }, () => writer.append(big));
+      const results = await Promise.allSettled(flood.concat(writer.append(big)));
+      const taken = results.filter(({ status }) => status === 'fulfilled').length;
+      const codes = new Set(results.flatMap((r) => (r.status === 'rejected' ? [r.reason.code] : [])));
+      expect(codes).toEqual(new Set(['LEDGER_BUSY']));
+      // 16 MiB of lines of about 60,300 bytes.
+      expect(taken).toBeGreaterThan(270);
+      expect(taken).toBeLessThan(285);
+      expect(results.findIndex(({ status }) => status === 'rejected')).toBe(taken);
+      await writer.ready();
+      expect((await writer.append(big)).seq).toBe(taken);
+    }
+    await expectTrusted(directory);
+  });
+
+  it('makes who asks wait until the disk has caught up, and no longer', async () => {
+    const { directory } = await testLedger();
+    await using writer = await open(directory);
+    await writer.ready();
+    const flood = Array.from({ length: 200 }, () => writer.append(big));
+    let done = 0;
+    for (const one of flood) one.then(() => (done += 1));
+    await writer.ready();
+    expect(done).toBeGreaterThan(50);
+    await Promise.all(flood);
+    expect(writer.size).toBe(200);
+  });
+});
+
+describe('a handle for appending only', () => {
+  it('appends, and gives no way to anything else of the log', async () => {
+    const { directory } = await testLedger({ lines: 2 });
+    const appender = appendOnly(await open(directory));
+    expect(Object.isFrozen(appender)).toBe(true);
+    expect(Object.getOwnPropertyNames(appender).sort()).toEqual(['append', 'close', 'head', 'ready']);
+    const [one, two] = await Promise.all([
+      appender.append({ type: 'process.start', actor, data: { i: 2 } }),
+      appender.append({ type: 'process.start', actor, data: { secret: 'another caller' } }),
+    ]);
+    // The bytes of one entry are a copy: around them lie no neighbours to read, and writing to them changes no log.
+    expect(one.line.buffer.byteLength).toBe(one.line.length);
+    one.line.fill(0);
+    expect(parseLine(await readBack(directory, appender, 2)).data).toEqual({ i: 2 });
+    expect(two.seq).toBe(3);
+    await expectCodeAsync(appender.append({ type: 'process.start', actor, data: {} }), 'LEDGER_CLOSED');
+    await expectTrusted(directory);
+  });
+
+  async function readBack(directory: string, appender: LedgerAppender, seq: number): Promise<Uint8Array> {
+    expect((await appender.head()).checkpoint.size).toBe(4);
+    await appender.close();
+    using reader = await openLedgerReader(directory);
+    return await reader.line(seq);
+  }
 });
 
 describe('opening', () => {
