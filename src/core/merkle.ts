@@ -21,9 +21,14 @@ export function leafHash(hash: HashFunction, data: Uint8Array): Uint8Array {
   return hash(bytes);
 }
 
+/** As `room`, for the one length that inner nodes have. */
+const nodeRoom = new Uint8Array(1 + 2 * HASH_BYTES);
+
 /** `H(0x01 ‖ left ‖ right)`. */
 export function nodeHash(hash: HashFunction, left: Uint8Array, right: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(1 + left.length + right.length);
+  const length = 1 + left.length + right.length;
+  // A hash of another length comes only from outside, in a proof that is about to be refused.
+  const bytes = length === nodeRoom.length ? nodeRoom : new Uint8Array(length);
   bytes[0] = NODE_PREFIX;
   bytes.set(left, 1);
   bytes.set(right, 1 + left.length);

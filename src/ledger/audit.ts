@@ -1,14 +1,16 @@
+import { utf8 } from '../core/bytes.ts';
 import { Frontier } from '../core/compact-range.ts';
-import type { HashFunction } from '../core/digest.ts';
+import { formatDigest, type HashFunction } from '../core/digest.ts';
 import type { PublicKey } from '../core/keys.ts';
-import { attachLine, type ChainEnd, chainNext, chainStart, leafOf } from './chain.ts';
+import { attachLine, type ChainEnd, chainStart, leafOf } from './chain.ts';
 import type { Problem } from './check-list.ts';
-import { ClockFollower, type ClockJump } from './clock.ts';
+import { type ClockedLine, ClockFollower, type ClockJump } from './clock.ts';
 import { LedgerError } from './errors.ts';
 import { CLOCK_JUMP, LOG_RECOVERY, MAX_LINE_BYTES } from './format.ts';
 import type { Genesis } from './genesis.ts';
 import type { HistoryAudit } from './history-audit.ts';
 import type { Line } from './line.ts';
+import { LineScanner, type ScannedLine } from './line-scan.ts';
 import { verifyLineSignature } from './line-signature.ts';
 import { type Place, problemAt, type WalkedLine } from './place.ts';
 import type { TreeAudit } from './tree-audit.ts';
@@ -36,7 +38,11 @@ export class Audit {
   readonly #clock = new ClockFollower();
   readonly #sizes: ReadonlySet<number>;
   readonly #roots = new Map<number, Uint8Array>();
-  #end: ChainEnd;
+  readonly #scanner = new LineScanner();
+  readonly #hashName: Uint8Array;
+  #size = 0;
+  /** The leaf of the line before, once there is one. */
+  #leaf: Uint8Array | undefined;
   #last: Place | undefined;
   lines: Problem | undefined;
   signature: Problem | undefined;
@@ -50,14 +56,21 @@ export class Audit {
   constructor(parts: AuditParts) {
     this.#parts = parts;
     this.#frontier = Frontier.empty(parts.hash);
-    this.#end = chainStart(parts.genesis);
+    this.#hashName = utf8(`${parts.genesis.hash}:`);
     this.#sizes = new Set(parts.sizes);
     this.#noteRoot();
   }
 
   /** Lines that hold, so far. */
   get size(): number {
-    return this.#end.seq;
+    return this.#size;
+  }
+
+  get #end(): ChainEnd {
+    const { genesis } = this.#parts;
+    return this.#leaf === undefined
+      ? chainStart(genesis)
+      : { seq: this.#size, prev: formatDigest(genesis.hash, this.#leaf) };
   }
 
   /** The root over the first `size` lines, for one of the sizes asked for. */
@@ -71,17 +84,25 @@ export class Audit {
       this.#takeFlawed(bytes, place, flaw);
       return false;
     }
-    const line = this.#attach(bytes, place);
+    const line = this.#scan(bytes) ?? this.#attach(bytes, place);
     if (line === undefined) return false;
     const leaf = leafOf(this.#parts.hash, bytes);
     this.#parts.tree.take(this.#frontier.append(leaf));
-    this.#end = chainNext(this.#end, this.#parts.genesis, leaf);
+    this.#leaf = leaf;
+    this.#size += 1;
     this.#last = place;
     this.#noteRoot();
     this.#parts.history.take(this.#frontier);
     this.#checkClock(line, place);
     if (line.kid !== undefined) this.#checkSignature(line, place);
     return true;
+  }
+
+  /** The common case: an unsigned line that attaches. Undefined where it has to be parsed, or is wrong. */
+  #scan(bytes: Uint8Array): ScannedLine | undefined {
+    if (this.#leaf === undefined) return undefined;
+    const line = this.#scanner.scan(bytes, this.#hashName, this.#leaf);
+    return line?.seq === this.#size ? line : undefined;
   }
 
   #attach(bytes: Uint8Array, place: Place): Line | undefined {
@@ -122,7 +143,7 @@ export class Audit {
     if (this.#sizes.has(this.#frontier.size)) this.#roots.set(this.#frontier.size, this.#frontier.root());
   }
 
-  #checkClock(line: Line, place: Place): void {
+  #checkClock(line: ClockedLine, place: Place): void {
     if (line.type === CLOCK_JUMP) this.jumps += 1;
     if (line.type === LOG_RECOVERY) this.recoveries += 1;
     const jump = this.#clock.next(line);

@@ -1,5 +1,4 @@
 import { CLOCK_JUMP, LOG_RECOVERY } from './format.ts';
-import type { Line } from './line.ts';
 
 /** Time, as the caller measures it. */
 export type Clock = {
@@ -10,6 +9,9 @@ export type Clock = {
 };
 
 export type Moment = { readonly ts: number; readonly mono: number; readonly boot: string };
+
+/** What of a line tells of its time. */
+export type ClockedLine = Moment & { readonly type: string };
 
 /** What a `clock.jump` entry says: which clock went back, from where to where. */
 export type ClockJump = { readonly clock: 'ts' | 'mono'; readonly from: number; readonly to: number };
@@ -29,7 +31,7 @@ export class ClockFollower {
   #last: Moment | undefined;
 
   /** @returns the unrecorded step back that this line shows, if any */
-  next(line: Line): ClockJump | undefined {
+  next(line: ClockedLine): ClockJump | undefined {
     const jump = this.#last === undefined ? undefined : clockJump(this.#last, line);
     this.#last = line;
     return MAY_STEP_BACK.includes(line.type) ? undefined : jump;
