@@ -1,11 +1,18 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { expect, it, onTestFinished } from 'vitest';
+import { encodeHex, utf8 } from '../../src/core/bytes.ts';
+import { parseCheckpoint } from '../../src/core/checkpoint.ts';
 import { formatDigest, HASHES } from '../../src/core/digest.ts';
 import { leafHash } from '../../src/core/merkle.ts';
+import { parseNote } from '../../src/core/signed-note.ts';
 import { verifyEntryProof } from '../../src/ledger/entry-proof.ts';
+import { HISTORY_FILE } from '../../src/ledger/format.ts';
+import { parseHistoryLine } from '../../src/ledger/history.ts';
+import { readGenesis, requireHeads } from '../../src/ledger/open-io.ts';
 import { openLedgerReader } from '../../src/ledger/reader-io.ts';
 import { systemSurroundings } from '../../src/ledger/surroundings-io.ts';
 import { runs } from '../support/slow.ts';
@@ -33,22 +40,42 @@ async function killWriter(directory: string, afterAcks: number): Promise<Map<num
   return acknowledged;
 }
 
+/** Whatever was signed was signed once: a head of a size seen before must be the same one. */
+function noteHeads(directory: string, heads: Map<number, string>): void {
+  const genesis = readGenesis(directory);
+  const { newest, older } = requireHeads(directory, genesis, genesis.key);
+  const history = readFileSync(join(directory, 'checkpoints', HISTORY_FILE), 'utf8')
+    .split('\n')
+    .slice(0, -1);
+  const kept = history.map((line) => parseCheckpoint(parseNote(parseHistoryLine(utf8(line))).text));
+  const slots = [newest, ...(older === undefined ? [] : [older])].map(({ checkpoint }) => checkpoint);
+  for (const { size, root } of [...slots, ...kept]) {
+    const text = encodeHex(root);
+    expect(heads.get(size) ?? text, `two heads over ${size} lines`).toBe(text);
+    heads.set(size, text);
+  }
+}
+
 it('a writer killed under load loses nothing that it acknowledged', { timeout: runs(120_000, 3_600_000) }, async () => {
   const { directory } = await testLedger({ rotate: 64 });
   const acknowledged = new Map<number, string>();
+  const heads = new Map<number, string>();
   for (let round = 0; round < runs(5, 200); round += 1) {
     const acks = await killWriter(directory, 1 + ((round * 53) % 150));
     for (const [seq, leaf] of acks) acknowledged.set(seq, leaf);
+    noteHeads(directory, heads);
     // The lock went with the process; opening recovers.
     const writer = await open(directory, systemSurroundings());
     expect(writer.size).toBeGreaterThan(Math.max(...acknowledged.keys()));
     await writer.close();
+    noteHeads(directory, heads);
     using reader = await openLedgerReader(directory);
     for (const [seq, leaf] of acks) {
       expect(formatDigest('blake3', leafHash(HASHES.blake3, await reader.line(seq)))).toBe(leaf);
     }
   }
   expect(acknowledged.size).toBeGreaterThan(100);
+  expect(heads.size).toBeGreaterThan(runs(5, 200));
   await expectTrusted(directory);
   using reader = await openLedgerReader(directory);
   for (const [seq, leaf] of acknowledged) {
