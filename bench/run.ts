@@ -1,7 +1,7 @@
 /**
  * Measures what the budgets are about, each beside what a user would otherwise use, in one run: `npm run bench`.
  *
- *     npm run bench -- [--only verify,build,many,huge] [--huge] [--files 100000] [--rounds 3] [--out FILE] [--scratch DIR]
+ *     npm run bench -- [--only verify,build,many,ledger,huge] [--huge] [--files 100000] [--entries 1000000] [--rounds 3] [--out FILE] [--scratch DIR]
  *
  * Writes bench/RESULTS.md. Large data lies in a folder of its own under the scratch directory (default: the system's
  * temporary one, 4 GB; with --huge 33 GB) and is removed. Ratios count; absolute times don't travel.
@@ -13,6 +13,7 @@ import { parseArgs } from 'node:util';
 import { benchBuild } from './bundles/build.ts';
 import { benchManyFiles } from './bundles/many-files.ts';
 import { benchHuge, benchVerify } from './bundles/verify.ts';
+import { benchLedger } from './ledger/ledger.ts';
 import { machineText, type Row, tableOf } from './table.ts';
 
 const { values } = parseArgs({
@@ -20,6 +21,7 @@ const { values } = parseArgs({
     only: { type: 'string' },
     huge: { type: 'boolean', default: false },
     files: { type: 'string', default: '100000' },
+    entries: { type: 'string', default: '1000000' },
     rounds: { type: 'string', default: '3' },
     out: { type: 'string', default: join(import.meta.dirname, 'RESULTS.md') },
     scratch: { type: 'string', default: tmpdir() },
@@ -31,6 +33,7 @@ const benches: Readonly<Record<string, (folder: string) => Promise<Row[]>>> = {
   verify: (folder) => benchVerify(folder, rounds),
   build: (folder) => benchBuild(folder, rounds),
   many: (folder) => benchManyFiles(folder, Number(values.files)),
+  ledger: (folder) => benchLedger(folder, Number(values.entries), rounds),
   huge: benchHuge,
 };
 
