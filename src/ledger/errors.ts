@@ -42,7 +42,34 @@ export type LedgerErrorCode =
   // reading
   | 'NO_SUCH_ENTRY'
   | 'NO_CHECKPOINT'
-  | 'TREE_DAMAGED';
+  | 'TREE_DAMAGED'
+  // exporting
+  | 'EXPORT_HASH'
+  | 'EXPORT_EXISTS'
+  // witnessing
+  | 'WITNESS_EXISTS'
+  | 'WITNESS_NOT_FOUND'
+  | 'WITNESS_STATE'
+  | 'WITNESS_FINGERPRINT'
+  | 'WITNESS_LOG_KNOWN'
+  | 'WITNESS_LOG_UNKNOWN'
+  | 'WITNESS_CLOCK'
+  | 'WITNESS_ROLLBACK'
+  | 'WITNESS_FORK'
+  | 'WITNESS_STALE'
+  | 'WITNESS_INCONSISTENT'
+  | 'WITNESS_NOT_ADMITTED'
+  | 'REQUEST_MALFORMED'
+  | 'COSIGNATURE_AHEAD'
+  | 'COSIGNED_ELSEWHERE'
+  // carrying by QR
+  | 'QR_TOO_LONG'
+  | 'QR_MALFORMED'
+  | 'QR_MIXED'
+  | 'QR_INCOMPLETE'
+  | 'QR_UNREADABLE'
+  | 'IMAGE_TOO_LARGE'
+  | 'IMAGE_MALFORMED';
 
 /** Anything a ledger refuses. What the file system refuses is a DurableError. */
 export class LedgerError extends DaemonEyeError<LedgerErrorCode> {}
