@@ -20,6 +20,8 @@ export const QUARANTINE_DIRECTORY = 'quarantine';
 export const HEAD_SLOTS = ['a', 'b'] as const;
 export type HeadSlot = (typeof HEAD_SLOTS)[number];
 export const HISTORY_FILE = 'history.ndjson';
+/** In checkpoints/: one file for each cosigned checkpoint that came back from a witness. */
+export const COSIGNED_DIRECTORY = 'cosigned';
 
 /** When the head is also kept in the history: after so many entries, or so much time, whichever comes first. */
 export const HISTORY_ENTRIES = 1024;
@@ -55,4 +57,16 @@ const QUARANTINE_NAME = /^([0-9]{12})-[0-9a-f]{16}\.torn$/;
 export function parseQuarantineFileName(name: string): number | undefined {
   const digits = QUARANTINE_NAME.exec(name)?.[1];
   return digits === undefined ? undefined : Number(digits);
+}
+
+/** `<size>-<16 hex digits of the witness' keyid>.note`; in order of size as text, too. */
+export function cosignedFileName(size: number, keyid: string): string {
+  return `${String(size).padStart(COSIGNED_DIGITS, '0')}-${keyid.slice(0, 16)}.note`;
+}
+
+const COSIGNED_DIGITS = 16;
+const COSIGNED_NAME = /^[0-9]{16}-[0-9a-f]{16}\.note$/;
+
+export function isCosignedFileName(name: string): boolean {
+  return COSIGNED_NAME.test(name);
 }
