@@ -189,6 +189,34 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: 'prove that one state of a log extends another',
     load: async () => (await import('./commands/ledger/consistency.ts')).LedgerConsistency,
   },
+  'ledger export': {
+    summary: 'write a sha256 log as C2SP tiles',
+    load: async () => (await import('./commands/ledger/export.ts')).LedgerExport,
+  },
+  'ledger witness init': {
+    summary: 'make a witness with a key of its own',
+    load: async () => (await import('./commands/ledger/witness-init.ts')).LedgerWitnessInit,
+  },
+  'ledger witness watch': {
+    summary: 'begin to watch a log, by its fingerprint',
+    load: async () => (await import('./commands/ledger/witness-watch.ts')).LedgerWitnessWatch,
+  },
+  'ledger witness request': {
+    summary: 'ask a witness to cosign a log',
+    load: async () => (await import('./commands/ledger/witness-request.ts')).LedgerWitnessRequest,
+  },
+  'ledger witness cosign': {
+    summary: 'check that a log only grew, and cosign it',
+    load: async () => (await import('./commands/ledger/witness-cosign.ts')).LedgerWitnessCosign,
+  },
+  'ledger witness accept': {
+    summary: 'take in what a witness cosigned',
+    load: async () => (await import('./commands/ledger/witness-accept.ts')).LedgerWitnessAccept,
+  },
+  'ledger witness show': {
+    summary: 'tell what a witness has seen',
+    load: async () => (await import('./commands/ledger/witness-show.ts')).LedgerWitnessShow,
+  },
   'config show': {
     summary: 'show every setting and who says so',
     load: async () => (await import('./commands/config/show.ts')).ConfigShow,

@@ -31,7 +31,7 @@ export function verifyCosigned(
   const cosignatures = verifyCosignatures(parseNote(note), witnesses, log.hash);
   if (cosignatures.length === 0) {
     const message =
-      'no witness that is admitted here cosigned this checkpoint; give its public key with --key, or admit it by the role ' +
+      'no witness that is admitted here cosigned this checkpoint; give its public key with --witness-key, or admit it by the role ' +
       'witness in the trust root';
     throw new LedgerError('WITNESS_NOT_ADMITTED', message, { fault: 'untrusted' });
   }

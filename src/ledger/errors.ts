@@ -63,6 +63,7 @@ export type LedgerErrorCode =
   | 'REQUEST_MALFORMED'
   | 'COSIGNATURE_AHEAD'
   | 'COSIGNED_ELSEWHERE'
+  | 'COSIGNED_DAMAGED'
   // carrying by QR
   | 'QR_TOO_LONG'
   | 'QR_MALFORMED'

@@ -131,6 +131,7 @@ const SHARED_SCHEMAS: Readonly<Record<string, string>> = {
   'release verify': 'report',
   'ledger verify': 'report',
   'ledger check-proof': 'report',
+  'ledger witness cosign': 'report',
   'evidence verify': 'report',
 };
 

@@ -1,10 +1,16 @@
 import { Command, Option } from 'clipanion';
+import type { PublicKey } from '../../../core/keys.ts';
+import { escapeForTerminal } from '../../../core/terminal-text.ts';
+import { readCosignedNotes } from '../../../ledger/cosigned-io.ts';
+import { readGenesis } from '../../../ledger/open-io.ts';
 import { verifyLedger } from '../../../ledger/verify-io.ts';
+import { readCarriedFiles } from '../../carrying-command.ts';
 import { DaemonCommand } from '../../command.ts';
 import { EXIT, type ExitCode } from '../../exit-codes.ts';
 import { judging } from '../../judging.ts';
 import { logAuthority, logDirectory } from '../../log-argument-io.ts';
 import { renderReport } from '../../render/report.ts';
+import { admittedWitnesses, type CosignedAnchors, cosignedAnchors } from '../../witness-keys-io.ts';
 
 export class LedgerVerify extends DaemonCommand {
   static override paths = [['ledger', 'verify']];
@@ -12,21 +18,43 @@ export class LedgerVerify extends DaemonCommand {
     description: "Check a log from its first line; without LOG, this host's install log. Exit code 0 or 3.",
     details:
       'The key must come from elsewhere than the log: from --key, or, for logs in the data directory, from this host. ' +
-      'A change is reported with file, line and what is wrong with it.',
+      'A change is reported with file, line and what is wrong with it. Checkpoints that witnesses cosigned and that were ' +
+      'accepted here, or are given with --cosigned, show what is known elsewhere.',
     examples: [
       ['The install log', '$0 ledger verify'],
       ['A copy from another host', '$0 ledger verify copy/logs/install --key host-7.log.pub.pem'],
+      ['By what a witness kept', '$0 ledger verify --witness-key witness.pub.pem --cosigned plant-7.cosigned'],
     ],
   });
 
   log = Option.String({ name: 'LOG', required: false });
   key = Option.String('--key', { description: 'the log is signed by the public key in `FILE`' });
 
+  cosigned = Option.Array('--cosigned', [], { description: 'a witness kept the cosigned checkpoint in `FILE`' });
+  witnessKeys = Option.Array('--witness-key', [], { description: 'a witness signs by the public key in `FILE`' });
+
   async run(): Promise<ExitCode> {
     const directory = logDirectory(this.dataDirectory, this.log);
     const { key, anchors } = await judging(() => logAuthority(this.dataDirectory, directory, this.key));
-    const report = await verifyLedger(directory, { ...(key === undefined ? {} : { key }), anchors });
+    const witnessed = await this.#witnessed(directory, key);
+    const known = { anchors: [...anchors, ...witnessed.anchors] };
+    const report = await verifyLedger(directory, { ...(key === undefined ? {} : { key }), ...known });
     this.result(report, renderReport(report, this.style));
+    for (const { checkpoint, cosignatures } of witnessed.cosigned) {
+      for (const { name, time } of cosignatures) {
+        this.note(`${escapeForTerminal(name)} saw ${checkpoint.size} entries at ${time}.`);
+      }
+    }
     return report.verdict === 'trusted' ? EXIT.done : EXIT.untrusted;
+  }
+
+  /** What witnesses know. Where the trust root can't be read, nothing: then the report of the log says why. */
+  async #witnessed(directory: string, key: PublicKey | undefined): Promise<CosignedAnchors> {
+    const given = await Promise.all(this.cosigned.map((path) => readCarriedFiles([path])));
+    const notes = [...readCosignedNotes(directory), ...given];
+    if (notes.length === 0) return { anchors: [], cosigned: [] };
+    const admitted = await judging(() => admittedWitnesses(this.dataDirectory, this.witnessKeys));
+    const genesis = readGenesis(directory);
+    return cosignedAnchors(notes, { ...genesis, key: key ?? genesis.key }, admitted);
   }
 }

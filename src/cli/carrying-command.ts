@@ -1,0 +1,66 @@
+import { extname } from 'node:path';
+import { Option } from 'clipanion';
+import { escapeForTerminal } from '../core/terminal-text.ts';
+import { readCarried } from '../ledger/qr-frames.ts';
+import { DaemonCommand } from './command.ts';
+import { usageError } from './errors.ts';
+import { createFilesDurably, type NewFile, readInputFile, refuseExisting } from './files-io.ts';
+import { renderQr } from './render/qr.ts';
+
+/** A picture of a screen, or a few kilobytes of text. */
+const MAX_INPUT_BYTES = 32 * 1024 * 1024;
+
+/**
+ * Reads a document that crossed a gap: its file, or its QR codes as images or pasted text.
+ * @throws CliError as `readInputFile`; LedgerError as `readCarried` and `readQrPng`
+ */
+export async function readCarriedFiles(paths: readonly string[]): Promise<Uint8Array> {
+  const inputs = paths.map((path) => readInputFile(path, { maxBytes: MAX_INPUT_BYTES }));
+  const { readQrPng } = await import('../ledger/qr-image.ts');
+  return readCarried(inputs, readQrPng);
+}
+
+/** What every command that hands out something small for carrying has in common: as a file, or as QR codes. */
+export abstract class CarryingCommand extends DaemonCommand {
+  out = Option.String('--out', { description: 'write it into the new `FILE`' });
+  png = Option.String('--png', { description: 'write QR codes into `FILE`, or FILE-1, FILE-2 and so on' });
+  qr = Option.Boolean('--qr', false, { description: 'draw QR codes on the terminal' });
+
+  /** Before any work. @throws CliError USAGE_OPTION, FILE_EXISTS */
+  protected assertWays(): void {
+    const { out, png, qr } = this;
+    if (out === undefined && png === undefined && !qr) {
+      throw usageError('USAGE_OPTION', 'say how it is carried: --out FILE, --png FILE or --qr');
+    }
+    refuseExisting([out, png].filter((path) => path !== undefined));
+  }
+
+  /**
+   * Writes the document every way that was asked for.
+   * @returns the files, and what to print
+   * @throws LedgerError QR_TOO_LONG; CliError FILE_EXISTS or FILE_UNWRITABLE; DurableError
+   */
+  protected async carry(document: Uint8Array): Promise<{ readonly files: string[]; readonly text: string }> {
+    const { out, png } = this;
+    const files: NewFile[] = out === undefined ? [] : [{ path: out, bytes: document, mode: 0o644 }];
+    const drawn: string[] = [];
+    if (png !== undefined || this.qr) {
+      const { encodeFrames } = await import('../ledger/qr-frames.ts');
+      const { qrModules, qrPng } = await import('../ledger/qr-image.ts');
+      const frames = encodeFrames(document);
+      frames.forEach((frame, i) => {
+        if (png !== undefined) files.push({ path: numbered(png, i, frames.length), bytes: qrPng(frame), mode: 0o644 });
+        if (this.qr) drawn.push(`code ${i + 1} of ${frames.length}`, renderQr(qrModules(frame)));
+      });
+    }
+    createFilesDurably(files);
+    const paths = files.map(({ path }) => path);
+    return { files: paths, text: [...drawn, ...paths.map(escapeForTerminal)].join('\n') };
+  }
+}
+
+function numbered(path: string, i: number, count: number): string {
+  if (count === 1) return path;
+  const extension = extname(path);
+  return `${path.slice(0, path.length - extension.length)}-${i + 1}${extension}`;
+}

@@ -1,0 +1,87 @@
+import { encodeHex } from '../core/bytes.ts';
+import type { Checkpoint } from '../core/checkpoint.ts';
+import { CoreError } from '../core/errors.ts';
+import { isSameKey, type PublicKey } from '../core/keys.ts';
+import { RELEASE } from '../core/release.ts';
+import { isInitialised } from '../install/host-io.ts';
+import { readInstall } from '../install/install-io.ts';
+import { dataLayout } from '../install/layout.ts';
+import { loadPinnedRoot } from '../install/root-store-io.ts';
+import { type CosignedCheckpoint, verifyCosigned } from '../ledger/cosigned.ts';
+import { LedgerError } from '../ledger/errors.ts';
+import type { Genesis } from '../ledger/genesis.ts';
+import { isWitnessed, witnessKeys } from '../verify/witness.ts';
+import { loadPublicKey } from './key-files-io.ts';
+
+/** Whose cosignatures count here. */
+export type AdmittedWitnesses = {
+  readonly keys: readonly PublicKey[];
+  /** Whether these of them together are enough. */
+  readonly isEnough: (keys: readonly PublicKey[]) => boolean;
+};
+
+/**
+ * The role `witness` of the trust root pinned here decides, where it is granted; else the keys named on the command
+ * line, any one of them.
+ * @param files public keys given by `--witness-key`; with the role, each must hold it
+ * @throws LedgerError WITNESS_NOT_ADMITTED; as `readInstall` and `loadPublicKey`
+ */
+export async function admittedWitnesses(data: string, files: readonly string[]): Promise<AdmittedWitnesses> {
+  const given = files.map((file) => loadPublicKey(file));
+  const root = await pinnedRoot(data);
+  if (root === undefined || !root.roles.has('witness')) return { keys: given, isEnough: (keys) => keys.length > 0 };
+  const keys = witnessKeys(root);
+  const stranger = given.find((key) => !keys.some((one) => isSameKey(one, key)));
+  if (stranger !== undefined) {
+    const message = `the key ${stranger.keyid} does not hold the role witness in the trust root that is pinned here`;
+    throw new LedgerError('WITNESS_NOT_ADMITTED', message, { fault: 'untrusted' });
+  }
+  return { keys, isEnough: (some) => isWitnessed(root, some) };
+}
+
+async function pinnedRoot(data: string) {
+  if (!isInitialised(dataLayout(data))) return undefined;
+  const { layout, state } = await readInstall(data, RELEASE.builtAt);
+  return state.root === undefined ? undefined : loadPinnedRoot(layout, state);
+}
+
+export type CosignedAnchors = {
+  /** Checkpoints that enough admitted witnesses cosigned. */
+  readonly anchors: readonly Checkpoint[];
+  readonly cosigned: readonly CosignedCheckpoint[];
+};
+
+/**
+ * What witnesses know of a log.
+ * @param notes cosigned checkpoints, from beside the log or from elsewhere
+ * @throws LedgerError COSIGNED_DAMAGED for a note that is not a checkpoint of this log, or whose cosignature fails
+ */
+export function cosignedAnchors(
+  notes: readonly Uint8Array[],
+  log: Pick<Genesis, 'origin' | 'hash' | 'key'>,
+  { keys, isEnough }: AdmittedWitnesses,
+): CosignedAnchors {
+  const cosigned = notes.flatMap((note) => judgeNote(note, log, keys) ?? []);
+  const groups = Map.groupBy(cosigned, ({ checkpoint }) => `${checkpoint.size} ${encodeHex(checkpoint.root)}`);
+  const anchors = [...groups.values()].flatMap((group) => {
+    const signers = new Map(group.flatMap(({ cosignatures }) => cosignatures.map(({ key }) => [key.keyid, key])));
+    const [first] = group;
+    return first !== undefined && isEnough([...signers.values()]) ? [first.checkpoint] : [];
+  });
+  return { anchors, cosigned };
+}
+
+function judgeNote(
+  note: Uint8Array,
+  log: Pick<Genesis, 'origin' | 'hash' | 'key'>,
+  keys: readonly PublicKey[],
+): CosignedCheckpoint | undefined {
+  try {
+    return verifyCosigned(note, log, keys);
+  } catch (cause) {
+    if (cause instanceof LedgerError && cause.code === 'WITNESS_NOT_ADMITTED') return undefined;
+    if (!(cause instanceof CoreError)) throw cause;
+    const message = `a cosigned checkpoint kept for this log is not one: ${cause.message}`;
+    throw new LedgerError('COSIGNED_DAMAGED', message, { cause, fault: 'untrusted' });
+  }
+}
