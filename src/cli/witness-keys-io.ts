@@ -45,43 +45,58 @@ async function pinnedRoot(data: string) {
   return state.root === undefined ? undefined : loadPinnedRoot(layout, state);
 }
 
+type Log = Pick<Genesis, 'origin' | 'hash' | 'key'>;
+
 export type CosignedAnchors = {
   /** Checkpoints that enough admitted witnesses cosigned. */
   readonly anchors: readonly Checkpoint[];
-  readonly cosigned: readonly CosignedCheckpoint[];
+  /** All with a cosignature of an admitted witness, and whether they are among the anchors. */
+  readonly cosigned: readonly (CosignedCheckpoint & { readonly counts: boolean })[];
+};
+
+export type CosignedNotes = {
+  /** Beside the log; those of witnesses that are not admitted (any more) are passed over. */
+  readonly kept: readonly Uint8Array[];
+  /** By the person who asks: each must count for something. */
+  readonly given: readonly Uint8Array[];
 };
 
 /**
  * What witnesses know of a log.
- * @param notes cosigned checkpoints, from beside the log or from elsewhere
- * @throws LedgerError COSIGNED_DAMAGED for a note that is not a checkpoint of this log, or whose cosignature fails
+ * @throws LedgerError WITNESS_NOT_ADMITTED for a note that was given, COSIGNED_DAMAGED for one that is not a checkpoint
+ *   of this log, or whose cosignature fails
  */
-export function cosignedAnchors(
-  notes: readonly Uint8Array[],
-  log: Pick<Genesis, 'origin' | 'hash' | 'key'>,
-  { keys, isEnough }: AdmittedWitnesses,
-): CosignedAnchors {
-  const cosigned = notes.flatMap((note) => judgeNote(note, log, keys) ?? []);
+export function cosignedAnchors(notes: CosignedNotes, log: Log, admitted: AdmittedWitnesses): CosignedAnchors {
+  const cosigned = [
+    ...notes.kept.flatMap((note) => judgeKept(note, log, admitted.keys) ?? []),
+    ...notes.given.map((note) => judge(note, log, admitted.keys)),
+  ];
   const groups = Map.groupBy(cosigned, ({ checkpoint }) => `${checkpoint.size} ${encodeHex(checkpoint.root)}`);
-  const anchors = [...groups.values()].flatMap((group) => {
+  const weighed = [...groups.values()].map((group) => {
     const signers = new Map(group.flatMap(({ cosignatures }) => cosignatures.map(({ key }) => [key.keyid, key])));
-    const [first] = group;
-    return first !== undefined && isEnough([...signers.values()]) ? [first.checkpoint] : [];
+    return { group, counts: admitted.isEnough([...signers.values()]) };
   });
-  return { anchors, cosigned };
+  return {
+    anchors: weighed.flatMap(({ group, counts }) => (counts ? group.slice(0, 1).map((one) => one.checkpoint) : [])),
+    cosigned: weighed.flatMap(({ group, counts }) => group.map((one) => ({ ...one, counts }))),
+  };
 }
 
-function judgeNote(
-  note: Uint8Array,
-  log: Pick<Genesis, 'origin' | 'hash' | 'key'>,
-  keys: readonly PublicKey[],
-): CosignedCheckpoint | undefined {
+function judgeKept(note: Uint8Array, log: Log, keys: readonly PublicKey[]): CosignedCheckpoint | undefined {
+  try {
+    return judge(note, log, keys);
+  } catch (cause) {
+    if (cause instanceof LedgerError && cause.code === 'WITNESS_NOT_ADMITTED') return undefined;
+    throw cause;
+  }
+}
+
+function judge(note: Uint8Array, log: Log, keys: readonly PublicKey[]): CosignedCheckpoint {
   try {
     return verifyCosigned(note, log, keys);
   } catch (cause) {
-    if (cause instanceof LedgerError && cause.code === 'WITNESS_NOT_ADMITTED') return undefined;
     if (!(cause instanceof CoreError)) throw cause;
-    const message = `a cosigned checkpoint kept for this log is not one: ${cause.message}`;
+    const message = `a cosigned checkpoint for this log is not one: ${cause.message}`;
     throw new LedgerError('COSIGNED_DAMAGED', message, { cause, fault: 'untrusted' });
   }
 }

@@ -146,7 +146,18 @@ export class Witness implements Disposable {
    * @throws LedgerError WITNESS_STATE; DurableError
    */
   cosign(request: Uint8Array, now: Time): WitnessJudgement & { readonly cosigned?: Uint8Array } {
-    const judgement = judgeRequest(request, (origin) => this.#find(origin), now);
+    // Own state that is damaged is no verdict on the log.
+    const troubles: unknown[] = [];
+    const find = (origin: string): WatchedLog | undefined => {
+      try {
+        return this.#find(origin);
+      } catch (cause) {
+        troubles.push(cause);
+        return undefined;
+      }
+    };
+    const judgement = judgeRequest(request, find, now);
+    if (troubles.length > 0) throw troubles[0];
     const { accepted, isConflict } = judgement;
     if (isConflict) this.#keepConflict(request);
     if (accepted === undefined) return judgement;

@@ -1,6 +1,7 @@
 import { Command, Option } from 'clipanion';
 import type { PublicKey } from '../../../core/keys.ts';
 import { escapeForTerminal } from '../../../core/terminal-text.ts';
+import { InstallError } from '../../../install/errors.ts';
 import { readCosignedNotes } from '../../../ledger/cosigned-io.ts';
 import { readGenesis } from '../../../ledger/open-io.ts';
 import { verifyLedger } from '../../../ledger/verify-io.ts';
@@ -40,21 +41,27 @@ export class LedgerVerify extends DaemonCommand {
     const known = { anchors: [...anchors, ...witnessed.anchors] };
     const report = await verifyLedger(directory, { ...(key === undefined ? {} : { key }), ...known });
     this.result(report, renderReport(report, this.style));
-    for (const { checkpoint, cosignatures } of witnessed.cosigned) {
+    for (const { checkpoint, cosignatures, counts } of witnessed.cosigned) {
+      const weight = counts ? '' : ' More witnesses must have seen the same before it counts.';
       for (const { name, time } of cosignatures) {
-        this.note(`${escapeForTerminal(name)} saw ${checkpoint.size} entries at ${time}.`);
+        this.note(`${escapeForTerminal(name)} saw ${checkpoint.size} entries at ${time}.${weight}`);
       }
     }
     return report.verdict === 'trusted' ? EXIT.done : EXIT.untrusted;
   }
 
-  /** What witnesses know. Where the trust root can't be read, nothing: then the report of the log says why. */
   async #witnessed(directory: string, key: PublicKey | undefined): Promise<CosignedAnchors> {
+    const kept = readCosignedNotes(directory);
     const given = await Promise.all(this.cosigned.map((path) => readCarriedFiles([path])));
-    const notes = [...readCosignedNotes(directory), ...given];
-    if (notes.length === 0) return { anchors: [], cosigned: [] };
-    const admitted = await judging(() => admittedWitnesses(this.dataDirectory, this.witnessKeys));
+    if (kept.length + given.length === 0) return { anchors: [], cosigned: [] };
     const genesis = readGenesis(directory);
-    return cosignedAnchors(notes, { ...genesis, key: key ?? genesis.key }, admitted);
+    try {
+      const admitted = await judging(() => admittedWitnesses(this.dataDirectory, this.witnessKeys));
+      return cosignedAnchors({ kept, given }, { ...genesis, key: key ?? genesis.key }, admitted);
+    } catch (cause) {
+      // The trust root is read by way of the install log: when that is damaged, the report on it tells more.
+      if (this.log === undefined && cause instanceof InstallError) return { anchors: [], cosigned: [] };
+      throw cause;
+    }
   }
 }
