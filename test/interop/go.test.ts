@@ -28,6 +28,7 @@ function go(args: readonly string[]): string {
     GO111MODULE: 'off',
     GOFLAGS: '',
     GOPROXY: 'off',
+    CGO_ENABLED: '0',
   };
   return execFileSync('go', ['run', PROGRAM, ...args], { env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
 }
