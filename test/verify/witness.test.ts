@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Cosignature } from '../../src/core/cosignature.ts';
 import { isWitnessed, witnessedFloor, witnessKeys } from '../../src/verify/witness.ts';
 import { testKey } from '../support/keys.ts';
-import { day, keyid, ROLES, type RootPlan, pinnedRoot } from '../support/trust.ts';
+import { day, keyid, pinnedRoot, ROLES, type RootPlan } from '../support/trust.ts';
 
 const key = (name: string) => testKey(name).publicKey;
 const at = (name: string, n: number): Cosignature => ({ name, key: key(name), time: day(n) });
