@@ -60,6 +60,9 @@ export class Child {
   /** When the first of the turns began. */
   #began = 0;
   readonly #known = new Map<string, number>();
+  /** Answers of the piece that is being read. */
+  readonly #told: { readonly turn: Turn; readonly frame: ChildFrame }[] = [];
+  #failure: SandboxError | undefined;
   #chunks: Uint8Array[] = [];
   #bytes = 0;
   #complaint = '';
@@ -215,12 +218,21 @@ export class Child {
     for (let end = rest.indexOf(NEWLINE); end !== -1 && this.alive; end = rest.indexOf(NEWLINE)) {
       this.#chunks.push(rest.subarray(0, end));
       rest = rest.subarray(end + 1);
-      if (this.#isTooMuch(end)) return;
+      if (this.#isTooMuch(end)) break;
       this.#take(Buffer.concat(this.#chunks).toString('utf8'));
       this.#chunks = [];
       this.#bytes = 0;
     }
     if (rest.length > 0 && !this.#isTooMuch(rest.length)) this.#chunks.push(rest);
+    this.#tell();
+  }
+
+  /** What came in one piece counts only if all of it was in order: one that answers twice is believed nothing. */
+  #tell(): void {
+    for (const { turn, frame } of this.#told.splice(0)) {
+      if (this.#failure === undefined) turn.resolve(frame);
+      else turn.reject(this.#failure);
+    }
   }
 
   /** A child that was taken over could fill the parent's memory instead of its own. */
@@ -238,9 +250,8 @@ export class Child {
       if (ids.some((id, at) => this.#turns[at]?.id !== id)) {
         throw new SandboxError('CHILD_DIED', 'the sandbox answered another question than was asked');
       }
-      const ended = this.#end(ids.length);
+      for (const turn of this.#end(ids.length)) this.#told.push({ turn, frame });
       this.#watch();
-      for (const { resolve } of ended) resolve(frame);
     } catch (error) {
       this.#kill(error as SandboxError);
     }
@@ -254,6 +265,7 @@ export class Child {
 
   #fail(error: SandboxError): void {
     this.alive = false;
+    this.#failure ??= error;
     for (const { reject } of this.#end(1)) reject(error);
     for (const { reject } of this.#turns.splice(0)) reject(new NotAsked());
   }
