@@ -71,10 +71,14 @@ export class Stage {
     return run;
   }
 
-  /** Starts `daemoneye` and lets it run until {@link Background.end}; an interrupted tour ends it, too. */
+  /**
+   * Starts `daemoneye` and lets it run until {@link Background.end}. In a group of its own: Ctrl-C reaches the tour, which
+   * then asks it once to end; asked twice it would leave at once, and its children would be seen to follow.
+   */
   background(args: readonly string[]): Background {
     process.stdout.write(`   ${this.#dim(`$ daemoneye ${args.map(quoted).join(' ')} &`)}\n`);
-    const child = spawn(join(this.#root, 'bin', 'daemoneye'), args, { ...this.#options(), stdio: 'ignore' });
+    const { cwd, env } = this.#options();
+    const child = spawn(join(this.#root, 'bin', 'daemoneye'), args, { cwd, env, detached: true, stdio: 'ignore' });
     const ended = new Promise<void>((resolve) => {
       child.once('close', () => resolve()).once('error', () => resolve());
     });
