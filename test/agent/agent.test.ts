@@ -11,7 +11,7 @@ import { makeEnclave, rootOne, rootTwo } from '../support/enclave.ts';
 import { expectCodeAsync } from '../support/expect-code.ts';
 import {
   apply,
-  childrenOf,
+  childOf,
   dataWith,
   ended,
   expectIntact,
@@ -131,7 +131,7 @@ describe.runIf(process.platform === 'linux')('an agent at work', () => {
 
   it('puts no rule aside because the machine did not let it run', async () => {
     const { agent } = await shared();
-    const [detector = 0] = childrenOf(agent.child.pid ?? 0, 'detector.db');
+    const detector = childOf(agent.child.pid, 'detector.db');
     for (let times = 0; times < MAX_OVERRUNS; times += 1) {
       process.kill(detector, 'SIGSTOP');
       const lineage = startLineage(SERVER, 'x');
@@ -189,7 +189,7 @@ describe.runIf(process.platform === 'linux')('an agent at work', () => {
   it('starts procmond again when it dies, and says so', async () => {
     const { data, agent } = await shared();
     const { collector } = await agent.status();
-    process.kill(collector.pid ?? 0, 'SIGKILL');
+    process.kill(childOf(agent.child.pid, 'procmond-main'), 'SIGKILL');
     await agent.until(async () => {
       const { collector: now } = await agent.status();
       return now.starts > collector.starts && now.state === 'watching' ? true : undefined;
@@ -273,9 +273,9 @@ describe.runIf(process.platform === 'linux')('an agent that ends', () => {
     const data = await dataWith(WEB_SHELL);
     const agent = await startAgent(data);
     const alert = await agent.alert('de-linux-0001', await startLineage(SERVER, 'x').shell());
-    const { collector } = await agent.status();
+    const procmond = childOf(agent.child.pid, 'procmond-main');
     await agent.kill();
-    await ended(collector.pid ?? 0);
+    await ended(procmond);
     const before = await linesOf(data, 'procmond');
     // A line that was being written when it was killed.
     const [entries = ''] = readdirSync(join(data, 'logs', 'agent', 'entries'));
@@ -296,7 +296,7 @@ describe.runIf(process.platform === 'linux')('an agent that ends', () => {
     const [recovery] = await linesOfType(data, 'agent', 'log.recovery');
     expect(recovery?.data['torn']).toMatchObject([{ bytes: '{"torn'.length }]);
 
-    const [detector = 0] = childrenOf(again.child.pid ?? 0, 'detector.db');
+    const detector = childOf(again.child.pid, 'detector.db');
     const place = /daemoneye-[^/]+/.exec(readFileSync(`/proc/${detector}/cmdline`, 'latin1'))?.[0];
     expect(readdirSync('/dev/shm')).toContain(place);
     await again.stop();

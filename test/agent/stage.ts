@@ -226,16 +226,18 @@ export function isAlive(pid: number): boolean {
   return !/^\d+ \(.*\) Z/s.test(readFileSync(`/proc/${pid}/stat`, 'latin1'));
 }
 
-/** The processes that a process has started and whose command line holds that. */
-export function childrenOf(pid: number, text: string): number[] {
+/** The process that another has started and whose command line holds that. @throws Error if there isn't one */
+export function childOf(pid: number | undefined, text: string): number {
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').trim().split(' ').map(Number);
-  return children.filter((child) => {
+  const found = children.find((child) => {
     try {
-      return readFileSync(`/proc/${child}/cmdline`, 'latin1').includes(text);
+      return child > 0 && readFileSync(`/proc/${child}/cmdline`, 'latin1').includes(text);
     } catch {
       return false;
     }
   });
+  if (found === undefined) throw new Error(`${pid} has started nothing with ${text} in its command line`);
+  return found;
 }
 
 export async function ended(...pids: readonly number[]): Promise<void> {

@@ -24,6 +24,13 @@ function childrenAnswering(): number[] {
     .filter((pid) => pid > 0 && isAnswering(pid));
 }
 
+/** The one there is: never 0, which would stop every process of ours. */
+function theChild(): number {
+  const [child, ...more] = childrenAnswering();
+  if (child === undefined || more.length > 0) throw new Error(`not one child answers, but ${more.length}`);
+  return child;
+}
+
 function isAnswering(pid: number): boolean {
   try {
     const parent = Number(/\) \S (\d+)/.exec(readFileSync(`/proc/${pid}/stat`, 'latin1'))?.[1]);
@@ -105,7 +112,7 @@ describe.runIf(process.platform === 'linux')('patience', () => {
   it('does not count the time for which the child was given none', async () => {
     await using sandbox = createSandbox();
     await sandbox.ask({ sql: NOTHING });
-    const [child = 0] = childrenAnswering();
+    const child = theChild();
     process.kill(child, 'SIGSTOP');
     const answering = outcomes(sandbox, [asked('SELECT 1', 150, 60_000), asked('SELECT 2', 150, 60_000)]);
     // Long over the deadline; how long exactly doesn't matter.
@@ -121,7 +128,7 @@ describe.runIf(process.platform === 'linux')('patience', () => {
   it('ends: then the machine is to blame, and the rest is asked in another child', async () => {
     await using sandbox = createSandbox();
     await sandbox.ask({ sql: NOTHING });
-    const [child = 0] = childrenAnswering();
+    const child = theChild();
     process.kill(child, 'SIGSTOP');
     // Asked carefully the second time, of a child that isn't stopped.
     expect(await outcomes(sandbox, [asked('SELECT 1', 150, 300), asked('SELECT 2', 20_000)])).toEqual([
