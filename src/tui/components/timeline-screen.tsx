@@ -1,5 +1,5 @@
 import { Box, Text, useApp, useInput, useWindowSize } from 'ink';
-import { type ReactElement, useCallback, useEffect, useReducer } from 'react';
+import { type ReactElement, useCallback, useEffect, useLayoutEffect, useReducer } from 'react';
 import { messageOf } from '../../core/errors.ts';
 import type { TimelineRow } from '../../forensics/case/timeline.ts';
 import { fitCells } from '../cells.ts';
@@ -36,7 +36,7 @@ export function TimelineScreen({ view, source, total, theme }: TimelineScreenPro
   const onError = useCallback((error: unknown) => dispatch({ kind: 'failed', reason: messageOf(error) }), []);
 
   const listRows = layout.list.rows;
-  useEffect(() => dispatch({ kind: 'resized', height: listRows }), [listRows]);
+  useLayoutEffect(() => dispatch({ kind: 'resized', height: listRows }), [listRows]);
 
   const { exit } = useApp();
   useEffect(() => {
@@ -55,7 +55,8 @@ export function TimelineScreen({ view, source, total, theme }: TimelineScreenPro
   const lines = text?.value === undefined || text.key !== wanted ? [] : detailLines(text.value, layout.detail.columns);
 
   const hidden = hiddenLines(lines, layout.detail);
-  useEffect(() => dispatch({ kind: 'measured', hidden }), [hidden]);
+  // Before any key can be pressed on what is drawn: a key that scrolls must not meet the size of the detail before.
+  useLayoutEffect(() => dispatch({ kind: 'measured', hidden }), [hidden]);
 
   const empty = total === 0 ? 'The case has no lines yet: daemoneye case add' : '';
   const list = (
