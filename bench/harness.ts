@@ -45,6 +45,17 @@ function residentOf(runs: readonly Run[]): number {
   return Math.max(...runs.map(({ resident }) => resident));
 }
 
+/**
+ * How many times as long one took as the other: the median over the rounds, in each of which both met the same machine.
+ */
+export function ratioOf(results: readonly Result[], name: string, beside: string, what: 'wall' | 'cpu'): number {
+  const [ours, theirs] = [name, beside].map((one) => results.find((result) => result.name === one)?.runs ?? []);
+  const ratios = (ours ?? []).map((run, round) => run[what] / (theirs?.[round]?.[what] ?? Number.NaN));
+  ratios.sort((a, b) => a - b);
+  const middle = (ratios.length - 1) / 2;
+  return ((ratios[Math.floor(middle)] ?? Number.NaN) + (ratios[Math.ceil(middle)] ?? Number.NaN)) / 2;
+}
+
 /** The named result. @throws Error when it was not measured */
 export function of(results: readonly Result[], name: string): Run {
   const found = results.find((result) => result.name === name);

@@ -1,7 +1,7 @@
 /**
  * Measures what the budgets are about, each beside what a user would otherwise use, in one run: `npm run bench`.
  *
- *     npm run bench -- [--only verify,build,many,ledger,huge] [--huge] [--files 100000] [--entries 1000000] [--rounds 3] [--out FILE] [--scratch DIR]
+ *     npm run bench -- [--only verify,build,many,ledger,huge] [--huge] [--files 100000] [--entries 1000000] [--rounds 5] [--out FILE] [--scratch DIR]
  *
  * Writes bench/RESULTS.md. Large data lies in a folder of its own under the scratch directory (default: the system's
  * temporary one, 4 GB; with --huge 33 GB) and is removed. Ratios count; absolute times don't travel.
@@ -22,7 +22,7 @@ const { values } = parseArgs({
     huge: { type: 'boolean', default: false },
     files: { type: 'string', default: '100000' },
     entries: { type: 'string', default: '1000000' },
-    rounds: { type: 'string', default: '3' },
+    rounds: { type: 'string', default: '5' },
     out: { type: 'string', default: join(import.meta.dirname, 'RESULTS.md') },
     scratch: { type: 'string', default: tmpdir() },
   },
@@ -70,8 +70,9 @@ const report = [
       : ''
   }\`, ${new Date().toISOString().slice(0, 10)}. ${machine}.`,
   '',
-  'Each command ran in turn with its peers, several times; the best run of each counts. CPU is user and system time of all',
-  "threads: on a machine shared with other work it is the steadier figure. Ratios count; absolute times don't travel.",
+  'Each command ran in turn with its peers, several times. Shown are the best run of each, and the median of the ratios of',
+  'one round, in which both met the same machine. CPU is user and system time of all threads: the steadier figure where',
+  "other work goes on. Ratios count; absolute times don't travel.",
   '',
   tableOf(rows),
   '',

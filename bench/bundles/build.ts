@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { of, race } from '../harness.ts';
+import { of, race, ratioOf } from '../harness.ts';
 import { type Row, seconds, times } from '../table.ts';
 import { writeFiles } from './data.ts';
 
@@ -33,13 +33,13 @@ export async function benchBuild(folder: string, rounds: number): Promise<Row[]>
   const ours = of(results, 'ours');
   const rows = ['hash and copy', 'tar and openssl'].map((peer): Row => {
     const other = of(results, peer);
-    const ratio = ours.wall / other.wall;
+    const ratio = ratioOf(results, 'ours', peer, 'wall');
     const isBudget = peer === 'hash and copy';
     return {
       work: 'build a bundle of 1 GiB in 64 files, on disk when it ends',
       ours: `${seconds(ours.wall)} (${seconds(ours.cpu)} CPU)`,
       beside: `${isBudget ? '`openssl dgst` of all, `cp -r`, `sync`' : '`tar c`, `openssl dgst`, `sync`'} ${seconds(other.wall)} (${seconds(other.cpu)} CPU)`,
-      ratio: `${times(ratio)} (${times(ours.cpu / other.cpu)} CPU)`,
+      ratio: `${times(ratio)} (${times(ratioOf(results, 'ours', peer, 'cpu'))} CPU)`,
       budget: isBudget ? '≤ 2×' : '',
       ...(isBudget ? { kept: ratio <= 2 } : {}),
     };

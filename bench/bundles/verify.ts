@@ -1,6 +1,6 @@
 import { statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Contender, of, race } from '../harness.ts';
+import { type Contender, of, race, ratioOf } from '../harness.ts';
 import { has, mebibytes, type Row, seconds, times } from '../table.ts';
 import { benchRoot, writeBundleTar } from './data.ts';
 
@@ -47,12 +47,12 @@ export async function benchVerify(folder: string, rounds: number): Promise<Row[]
     const ours = of(results, 'ours');
     for (const peer of ['openssl', 'sha256sum']) {
       const other = of(results, peer);
-      const ratio = ours.wall / other.wall;
+      const ratio = ratioOf(results, 'ours', peer, 'wall');
       rows.push({
         work: `verify a tar of ${what}, warm cache`,
         ours: `${seconds(ours.wall)} (${seconds(ours.cpu)} CPU)`,
         beside: `\`${peer === 'openssl' ? 'openssl dgst -sha256' : peer}\` ${seconds(other.wall)} (${seconds(other.cpu)} CPU)`,
-        ratio: `${times(ratio)} (${times(ours.cpu / other.cpu)} CPU)`,
+        ratio: `${times(ratio)} (${times(ratioOf(results, 'ours', peer, 'cpu'))} CPU)`,
         budget: peer === 'openssl' ? '≤ 1.3×' : '',
         ...(peer === 'openssl' ? { kept: ratio <= 1.3 } : {}),
       });

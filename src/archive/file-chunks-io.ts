@@ -11,8 +11,8 @@ export const READ_BYTES = 1024 * 1024;
 export async function* readChunks(handle: FileHandle, size = Number.POSITIVE_INFINITY): AsyncGenerator<Uint8Array> {
   // One byte more than expected, so that a growing file shows at once.
   const length = Math.min(READ_BYTES, size + 1);
-  let current = freshBytes(length);
-  let spare = length < READ_BYTES ? current : freshBytes(length);
+  let current = takeBytes(length);
+  let spare = length < READ_BYTES ? current : takeBytes(length);
   let position = 0;
   let pending = readAt(handle, current, position);
   try {
@@ -21,7 +21,7 @@ export async function* readChunks(handle: FileHandle, size = Number.POSITIVE_INF
       if (bytesRead === 0) return;
       position += bytesRead;
       const piece = current.subarray(0, bytesRead);
-      if (spare === current) spare = freshBytes(length);
+      if (spare === current) spare = takeBytes(length);
       [current, spare] = [spare, current];
       pending = readAt(handle, current, position);
       yield piece;
@@ -29,12 +29,25 @@ export async function* readChunks(handle: FileHandle, size = Number.POSITIVE_INF
   } finally {
     // Whoever closes the handle next must not do so under a running read.
     await pending.catch(() => 0);
+    for (const buffer of new Set([current, spare])) giveBack(buffer);
   }
 }
 
+/**
+ * Large buffers that wait for the next file: otherwise a thousand files leave a thousand of them to the garbage
+ * collector, which lets tens of megabytes of such memory gather first.
+ */
+const waiting: Uint8Array[] = [];
+const MOST_WAITING = 4;
+
 /** Not zeroed, and not a Buffer, whose `slice` would be a view where a copy is meant. */
-function freshBytes(length: number): Uint8Array {
-  return new Uint8Array(Buffer.allocUnsafeSlow(length).buffer);
+function takeBytes(length: number): Uint8Array {
+  const kept = length === READ_BYTES ? waiting.pop() : undefined;
+  return kept ?? new Uint8Array(Buffer.allocUnsafeSlow(length).buffer);
+}
+
+function giveBack(buffer: Uint8Array): void {
+  if (buffer.length === READ_BYTES && waiting.length < MOST_WAITING) waiting.push(buffer);
 }
 
 function readAt(handle: FileHandle, buffer: Uint8Array, position: number): Promise<number> {
