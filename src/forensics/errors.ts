@@ -25,20 +25,11 @@ export type ForensicsErrorCode =
   // what it says of itself, and of its logs
   | 'PACKAGE_MALFORMED'
   | 'PACKAGE_MISMATCH'
-  | 'RANGE_PROOF_MALFORMED'
   | 'LOG_NOT_ENROLLED'
   | 'CHECKPOINT_SIZE'
-  // lines
-  | 'LINE_CHANGED'
-  | 'LINE_MALFORMED'
-  | 'LINE_SEQUENCE'
-  | 'LINE_MISSING'
-  | 'LINE_SURPLUS'
-  | 'LINE_SIGNER_UNKNOWN'
-  | 'LINE_SIGNATURE'
+  // export
   | 'TRACE_LINE_UNSIGNED'
   | 'TRACE_NOT_WHOLE'
-  // export
   | 'TRACE_NOT_FOUND'
   | 'NOTHING_SELECTED'
   | 'EXPORT_INPUT'

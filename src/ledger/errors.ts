@@ -39,6 +39,14 @@ export type LedgerErrorCode =
   | 'ANCHOR_ORIGIN'
   | 'ANCHOR_AHEAD'
   | 'ANCHOR_MISMATCH'
+  // what is shown of a range
+  | 'RANGE_PROOF_MALFORMED'
+  | 'LINE_MISSING'
+  | 'LINE_SIGNER_UNKNOWN'
+  | 'TRACE_LINE_UNSIGNED'
+  | 'TRACE_NOT_WHOLE'
+  | 'TRACE_NOT_FOUND'
+  | 'RANGE_TOO_LARGE'
   // reading
   | 'NO_SUCH_ENTRY'
   | 'NO_CHECKPOINT'

@@ -29,6 +29,11 @@ export const HISTORY_SECONDS = 3600;
 /** A history line holds a note, whose limit it shares, with JSON's escapes. */
 export const MAX_HISTORY_LINE_BYTES = 512 * 1024;
 
+/** Of a range proof, in a package or by itself. */
+export const MAX_RANGE_PROOF_BYTES = 64 * 1024 * 1024;
+/** Of the lines that go with a range proof by itself: they are read whole. More belongs in an evidence package. */
+export const MAX_SHOWN_BYTES = 256 * 1024 * 1024;
+
 /** Entry types that the ledger itself writes. */
 export const CLOCK_JUMP = 'clock.jump';
 export const LOG_RECOVERY = 'log.recovery';

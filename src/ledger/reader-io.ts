@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseCheckpoint, verifyCheckpoint } from '../core/checkpoint.ts';
-import type { HashFunction } from '../core/digest.ts';
+import { formatDigest, type HashFunction } from '../core/digest.ts';
 import { CoreError } from '../core/errors.ts';
 import { nodeHash, rootAt } from '../core/merkle.ts';
 import { proveConsistency, proveInclusion, verifyConsistency, verifyInclusion } from '../core/merkle-proofs.ts';
+import { proveRange, runsOf, verifyRange } from '../core/range-proof.ts';
 import { parseNote } from '../core/signed-note.ts';
 import { encodeTlogProof } from '../core/tlog-proof.ts';
 import { leafOf } from './chain.ts';
@@ -16,6 +17,7 @@ import { createHashFunction } from './hashing.ts';
 import type { SignedHead } from './heads.ts';
 import { parseHistoryLine } from './history.ts';
 import { readGenesis, requireHeads } from './open-io.ts';
+import type { RangeDocument } from './range-document.ts';
 import { scanLines } from './scan-io.ts';
 import { PROOF_READ_AHEAD, StoredTree } from './tree-files-io.ts';
 
@@ -44,6 +46,14 @@ export type LedgerReader = Disposable & {
    * @throws LedgerError NO_SUCH_ENTRY, TREE_DAMAGED or TAMPERED; DurableError
    */
   proveConsistency(a: number, b: number): Promise<Uint8Array[]>;
+  /**
+   * What is shown of the range [from, to), and the hashes that stand for the rest, under the head. Checked before it is
+   * returned.
+   * @param shown seqs within the range, ascending
+   * @throws LedgerError NO_SUCH_ENTRY, TREE_DAMAGED or TAMPERED; CoreError PROOF_MALFORMED for an impossible choice;
+   *   DurableError
+   */
+  proveRange(from: number, to: number, shown: readonly number[]): Promise<RangeDocument>;
   close(): void;
 };
 
@@ -114,6 +124,19 @@ class Reader implements LedgerReader {
     const claim = { size1: b, size2: this.size, root1: root2, root2: this.head.checkpoint.root, proof: toHead };
     this.#assertProves(() => verifyConsistency(this.#hash, claim));
     return proof;
+  }
+
+  async proveRange(from: number, to: number, shown: readonly number[]): Promise<RangeDocument> {
+    this.#assertBetween(to, 1, this.size);
+    this.#assertBetween(from, 0, to - 1);
+    const { origin, hash } = this.genesis;
+    const leaves = new Map(shown.map((seq) => [seq, leafOf(this.#hash, this.#entries.line(seq))]));
+    const { root } = this.head.checkpoint;
+    const shape = { size: this.size, from, to, runs: runsOf(shown) };
+    const hashes = proveRange(this.#hash, shape, this.#at);
+    this.#assertProves(() => verifyRange(this.#hash, { ...shape, root, hashes, leafAt: (seq) => leaves.get(seq) }));
+    const runs = shape.runs.map((run) => ({ ...run, head: formatDigest(hash, leaves.get(run.to - 1) ?? root) }));
+    return { origin, hash, ...shape, runs, hashes };
   }
 
   close(): void {

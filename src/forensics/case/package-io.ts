@@ -6,11 +6,11 @@ import { sha256Digest } from '../../core/digest.ts';
 import { messageOf } from '../../core/errors.ts';
 import { parseTime } from '../../core/time.ts';
 import { parseGenesis } from '../../ledger/genesis.ts';
+import { parseRangeDocument, type RangeDocument } from '../../ledger/range-document.ts';
 import { checkBag, type FileFact } from '../evidence/bag.ts';
 import { LOG_FILES, PACKAGE_NAME, TAGMANIFEST_NAME } from '../evidence/format.ts';
 import { logPath } from '../evidence/layout.ts';
 import { type PackageDocument, parsePackage } from '../evidence/package-document.ts';
-import { parseRangeDocument, type RangeDocument } from '../evidence/range-document.ts';
 import { CaseError } from './errors.ts';
 import type { LogSource } from './stage-sql.ts';
 

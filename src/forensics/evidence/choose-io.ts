@@ -4,10 +4,10 @@ import { escapeForTerminal } from '../../core/terminal-text.ts';
 import { leafOf } from '../../ledger/chain.ts';
 import { parseLine } from '../../ledger/line.ts';
 import { breathe } from '../../ledger/scan-io.ts';
+import { isTraced, traceIdOf } from '../../ledger/traced-line.ts';
 import { ForensicsError } from '../errors.ts';
 import type { LogSource } from './log-source-io.ts';
 import { type Selection, selectRange, TraceSelection } from './selection.ts';
-import { isTraced, traceIdOf } from './traced-line.ts';
 
 /** Lines [from, to) of one log, by the name of its directory. */
 export type LogRange = { readonly log: string; readonly from: number; readonly to: number };

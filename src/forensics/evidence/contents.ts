@@ -3,13 +3,13 @@ import { parseDigest } from '../../core/digest.ts';
 import { payloadDigest } from '../../core/dsse.ts';
 import { countShown } from '../../core/range-proof.ts';
 import { type Genesis, parseGenesis } from '../../ledger/genesis.ts';
+import { parseRangeDocument, type RangeDocument } from '../../ledger/range-document.ts';
 import { parseEnrolmentEnvelope } from '../../verify/enrolment.ts';
 import { type ForensicsError, untrusted } from '../errors.ts';
 import { encodeBagInfo, type FileFacts, payloadOf } from './bag.ts';
 import { BAG_INFO_NAME, LOG_FILES, type LogFile, PACKAGE_NAME } from './format.ts';
 import { bagName, describeLog, enrolmentPath, type LogPlace, logPath, partOf, schemaPath } from './layout.ts';
 import { type PackageDocument, type PackagedLog, parsePackage } from './package-document.ts';
-import { parseRangeDocument, type RangeDocument } from './range-document.ts';
 
 /** The bytes of every file but lines.ndjson, by path below the bag. */
 export type Documents = ReadonlyMap<string, Uint8Array>;

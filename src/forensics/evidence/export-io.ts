@@ -9,6 +9,7 @@ import { escapeForTerminal } from '../../core/terminal-text.ts';
 import type { Time } from '../../core/time.ts';
 import { durableErrorFrom } from '../../durable/errors.ts';
 import { temporaryName } from '../../durable/files-io.ts';
+import { encodeRangeDocument } from '../../ledger/range-document.ts';
 import { parseEnrolmentEnvelope } from '../../verify/enrolment.ts';
 import { parseEnrolmentPayload } from '../../verify/enrolment-document.ts';
 import { ForensicsError } from '../errors.ts';
@@ -19,7 +20,6 @@ import { bagName, describeLog, enrolmentPath, logPath, parseBagName, schemaPath 
 import { LogSource } from './log-source-io.ts';
 import { assertNew, type PackMember, packTar, writeLines } from './pack-io.ts';
 import { encodePackage, type PackageDocument, type PackagedLog } from './package-document.ts';
-import { encodeRangeDocument } from './range-document.ts';
 import { EMBEDDED_SCHEMAS } from './schemas.ts';
 
 export type ExportOptions = {

@@ -26,7 +26,6 @@ export type LogFile = keyof typeof LOG_FILES;
 export const MAX_FILES = 4096;
 /** Of everything but lines and range proofs. */
 export const MAX_DOCUMENT_BYTES = 1024 * 1024;
-export const MAX_RANGE_PROOF_BYTES = 64 * 1024 * 1024;
 /** The largest file that ustar holds, 8 GiB − 1. */
 export const MAX_LINES_BYTES = 8 * 1024 * 1024 * 1024 - 1;
 

@@ -1,4 +1,5 @@
 import { escapeForTerminal } from '../../core/terminal-text.ts';
+import { MAX_RANGE_PROOF_BYTES } from '../../ledger/format.ts';
 import { type ForensicsError, untrusted } from '../errors.ts';
 import {
   BAG_INFO_NAME,
@@ -9,7 +10,6 @@ import {
   MANIFEST_NAME,
   MAX_DOCUMENT_BYTES,
   MAX_LINES_BYTES,
-  MAX_RANGE_PROOF_BYTES,
   PACKAGE_NAME,
   SEAL_NAME,
   TAGMANIFEST_NAME,

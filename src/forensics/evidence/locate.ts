@@ -3,10 +3,10 @@ import { DaemonEyeError } from '../../core/errors.ts';
 import type { PublicKey } from '../../core/keys.ts';
 import { countShown } from '../../core/range-proof.ts';
 import { parseGenesis } from '../../ledger/genesis.ts';
+import { parseRangeDocument } from '../../ledger/range-document.ts';
 import type { Documents } from './contents.ts';
 import { type LogPlace, logPath } from './layout.ts';
 import { LogAudit } from './log-audit.ts';
-import { parseRangeDocument } from './range-document.ts';
 
 /** More lines than this are not gone through for a package that is refused anyway. */
 const MAX_LOCATED_LINES = 1_000_000;

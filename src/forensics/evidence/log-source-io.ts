@@ -1,21 +1,16 @@
 import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { formatDigest, type HashFunction } from '../../core/digest.ts';
-import { DaemonEyeError } from '../../core/errors.ts';
-import { nodeHash } from '../../core/merkle.ts';
-import { proveRange, runsOf, verifyRange } from '../../core/range-proof.ts';
+import type { HashFunction } from '../../core/digest.ts';
 import { escapeForTerminal } from '../../core/terminal-text.ts';
 import { durableErrorFrom } from '../../durable/errors.ts';
-import { leafOf } from '../../ledger/chain.ts';
-import { EntryReader } from '../../ledger/entry-reader-io.ts';
+import { LedgerError } from '../../ledger/errors.ts';
 import { GENESIS_FILE } from '../../ledger/format.ts';
 import type { Genesis } from '../../ledger/genesis.ts';
 import { createHashFunction } from '../../ledger/hashing.ts';
+import type { RangeDocument } from '../../ledger/range-document.ts';
 import { type LedgerReader, openLedgerReader } from '../../ledger/reader-io.ts';
-import { PROOF_READ_AHEAD, StoredTree } from '../../ledger/tree-files-io.ts';
 import { ForensicsError } from '../errors.ts';
 import { isLogName, type LogPlace } from './layout.ts';
-import type { RangeDocument } from './range-document.ts';
 import type { Selection } from './selection.ts';
 
 /** A log to export from, as its signed head has it at the moment of opening; a writer may go on meanwhile. */
@@ -26,8 +21,6 @@ export class LogSource implements Disposable {
   readonly genesisBytes: Uint8Array;
   readonly reader: LedgerReader;
   readonly hash: HashFunction;
-  readonly #tree: StoredTree;
-  readonly #entries: EntryReader;
 
   private constructor(directory: string, reader: LedgerReader, hash: HashFunction, genesisBytes: Uint8Array) {
     this.reader = reader;
@@ -35,8 +28,6 @@ export class LogSource implements Disposable {
     this.hash = hash;
     this.genesisBytes = genesisBytes;
     this.place = { host: reader.genesis.host, log: basename(directory) };
-    this.#tree = new StoredTree(directory, PROOF_READ_AHEAD);
-    this.#entries = new EntryReader(directory, reader.genesis.limits.rotate);
   }
 
   /** @throws LedgerError as `openLedgerReader`; ForensicsError EXPORT_INPUT; DurableError */
@@ -60,35 +51,18 @@ export class LogSource implements Disposable {
    * @throws ForensicsError LOG_DAMAGED when lines, tree and head don't agree; LedgerError; DurableError
    */
   async prove({ from, to, shown }: Selection): Promise<RangeDocument> {
-    const { origin, hash: name } = this.genesis;
-    const { size, root } = this.reader.head.checkpoint;
-    const leaves = new Map<number, Uint8Array>();
-    for (const seq of shown) leaves.set(seq, leafOf(this.hash, await this.reader.line(seq)));
-    const shape = { size, from, to, runs: runsOf(shown) };
     try {
-      const hashes = proveRange(this.hash, shape, this.#at);
-      verifyRange(this.hash, { ...shape, root, hashes, leafAt: (seq) => leaves.get(seq) });
-      const runs = shape.runs.map((run) => ({ ...run, head: formatDigest(name, leaves.get(run.to - 1) ?? root) }));
-      return { origin, hash: name, ...shape, runs, hashes };
+      return await this.reader.proveRange(from, to, shown);
     } catch (cause) {
-      if (!(cause instanceof DaemonEyeError)) throw cause;
-      const message = `the log ${escapeForTerminal(origin)} does not agree with its signed head; verify it: ${cause.message}`;
+      if (!(cause instanceof LedgerError) || cause.code !== 'TREE_DAMAGED') throw cause;
+      const message = `the log ${escapeForTerminal(this.genesis.origin)} does not agree with its signed head; verify it: ${cause.message}`;
       throw new ForensicsError('LOG_DAMAGED', message, { cause, fault: 'tampered' });
     }
   }
 
   [Symbol.dispose](): void {
     this.reader.close();
-    this.#tree[Symbol.dispose]();
   }
-
-  /** A stored hash; where a crash left none, what it would be. Wrong ones lead to another root, which is checked. */
-  readonly #at = (level: number, index: number): Uint8Array => {
-    const stored = this.#tree.at(level, index);
-    if (stored !== undefined) return stored;
-    if (level === 0) return leafOf(this.hash, this.#entries.line(index));
-    return nodeHash(this.hash, this.#at(level - 1, index * 2), this.#at(level - 1, index * 2 + 1));
-  };
 }
 
 function readFile(path: string): Uint8Array {

@@ -2,7 +2,7 @@ import type { Digest } from '../../core/digest.ts';
 import type { TracedLine } from '../../core/evidence/trace-chain.ts';
 import { isJsonObject, type Json } from '../../core/strict-json.ts';
 import type { Line } from '../../ledger/line.ts';
-import { isTraced, tracedLineOf, traceIdOf } from './traced-line.ts';
+import { isTraced, tracedLineOf, traceIdOf } from '../../ledger/traced-line.ts';
 
 /** What of one log goes into a package: the range [from, to), and the lines of it that are shown, ascending. */
 export type Selection = { readonly from: number; readonly to: number; readonly shown: readonly number[] };

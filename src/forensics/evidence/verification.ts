@@ -4,6 +4,8 @@ import { DaemonEyeError } from '../../core/errors.ts';
 import { verifyRange } from '../../core/range-proof.ts';
 import { laterTime, type Time } from '../../core/time.ts';
 import { count } from '../../core/wording.ts';
+import { LedgerError } from '../../ledger/errors.ts';
+import { checkTrace } from '../../ledger/trace-check.ts';
 import { type Admissions, admit } from '../../verify/enrolment-admission.ts';
 import { reasonOf } from '../../verify/errors.ts';
 import { assertRootNotExpired } from '../../verify/root-chain.ts';
@@ -17,7 +19,6 @@ import { keysInside, locators } from './locate.ts';
 import { LogAudit } from './log-audit.ts';
 import { assertLogsEnrolled, checkCheckpoints, lineSigners } from './log-authority.ts';
 import { checkSeal } from './seal.ts';
-import { checkTrace } from './trace-check.ts';
 
 /** Everything a verdict depends on besides the package's bytes. */
 export type EvidenceTrust = {
@@ -135,17 +136,17 @@ export class EvidenceVerification {
     // A changed line would lead the proof to another root, which says less than which line it is.
     if (flawed === undefined) this.#run('ranges', () => [this.#judgeRanges(), true]);
     this.#run('lines', () => {
-      if (flawed !== undefined) throw untrusted(flawed.code, flawed.reason);
+      if (flawed !== undefined) throw new LedgerError(flawed.code, flawed.reason, { fault: 'untrusted' });
       const lines = this.#audits.reduce((sum, audit) => sum + audit.lines, 0);
       return [`${count(lines, 'line')}, canonical, in order, and linked where they stand side by side`, true];
     });
     this.#run('line-signatures', () => {
       const flaw = this.#audits.find(({ signatureFlaw }) => signatureFlaw !== undefined)?.signatureFlaw;
-      if (flaw !== undefined) throw untrusted(flaw.code, flaw.reason);
+      if (flaw !== undefined) throw new LedgerError(flaw.code, flaw.reason, { fault: 'untrusted' });
       const signed = this.#audits.reduce((sum, audit) => sum + audit.signed, 0);
       return [`${count(signed, 'line')} signed, each by an enrolled key of its host`, true];
     });
-    this.#run('trace', () => [checkTrace(this.#contents?.document.trace, this.#audits), true]);
+    this.#run('trace', () => [this.#judgeTrace(), true]);
     this.#run('custody', () => [
       'no custody record came along: nothing is said about whose hands the package went through',
       true,
@@ -202,6 +203,15 @@ export class EvidenceVerification {
     }
     const sum = (of: 'lines' | 'withheld') => logs.reduce((total, { packaged }) => total + packaged[of], 0);
     return `${count(sum('lines'), 'line')} shown and ${sum('withheld')} withheld, each in its place under its checkpoint`;
+  }
+
+  #judgeTrace(): string {
+    const trace = this.#contents?.document.trace;
+    if (trace === undefined) return 'the package claims no whole trace: nothing is said about what else a trace has';
+    return checkTrace(
+      trace,
+      this.#audits.flatMap(({ traced }) => traced),
+    );
   }
 
   /** @param only the file that was changed; all logs when that is not known */

@@ -1,8 +1,8 @@
-import { parseBase64 } from '../../core/bytes.ts';
-import { type Digest, sha256Digest } from '../../core/digest.ts';
-import { type TracedLine, traceSeed } from '../../core/evidence/trace-chain.ts';
-import { isJsonObject, type Json, type JsonObject } from '../../core/strict-json.ts';
-import type { Line } from '../../ledger/line.ts';
+import { parseBase64 } from '../core/bytes.ts';
+import { type Digest, sha256Digest } from '../core/digest.ts';
+import { type TracedLine, traceSeed } from '../core/evidence/trace-chain.ts';
+import { isJsonObject, type Json, type JsonObject } from '../core/strict-json.ts';
+import type { Line } from './line.ts';
 
 /** Whether the line says that it has a place in a trace. */
 export function isTraced({ data }: Line): boolean {

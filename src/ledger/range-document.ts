@@ -1,10 +1,11 @@
-import rangeSchema from '../../../schemas/range-proof.schema.json' with { type: 'json' };
-import { type Digest, formatDigest, type HashName, parseDigest } from '../../core/digest.ts';
-import { messageOf } from '../../core/errors.ts';
-import { encodeCanonicalJson, parseCanonicalJson } from '../../core/jcs.ts';
-import type { RangeShape, Stretch, StretchHash } from '../../core/range-proof.ts';
-import { validateSchema } from '../../core/schema.ts';
-import { untrusted } from '../errors.ts';
+import rangeSchema from '../../schemas/range-proof.schema.json' with { type: 'json' };
+import { type Digest, formatDigest, type HashName, parseDigest } from '../core/digest.ts';
+import { messageOf } from '../core/errors.ts';
+import { encodeCanonicalJson, parseCanonicalJson } from '../core/jcs.ts';
+import type { RangeShape, Stretch, StretchHash } from '../core/range-proof.ts';
+import { validateSchema } from '../core/schema.ts';
+import { escapeForTerminal } from '../core/terminal-text.ts';
+import { LedgerError } from './errors.ts';
 import { MAX_RANGE_PROOF_BYTES } from './format.ts';
 
 /** Lines shown one after the other; `head` is the leaf hash of the last. */
@@ -27,7 +28,7 @@ export function encodeRangeDocument({ origin, hash, size, from, to, runs, hashes
 
 /**
  * Parses a proof; whether it proves anything is for `verifyRange` to say.
- * @throws ForensicsError RANGE_PROOF_MALFORMED
+ * @throws LedgerError RANGE_PROOF_MALFORMED
  */
 export function parseRangeDocument(bytes: Uint8Array): RangeDocument {
   try {
@@ -39,6 +40,7 @@ export function parseRangeDocument(bytes: Uint8Array): RangeDocument {
     const hashes = document.hashes.map((stretch) => ({ ...stretch, hash: parseDigest(stretch.hash).hash }));
     return { ...document, hashes };
   } catch (cause) {
-    throw untrusted('RANGE_PROOF_MALFORMED', `range-proof.json is not one: ${messageOf(cause)}`, { cause });
+    const message = `not a range proof: ${escapeForTerminal(messageOf(cause))}`;
+    throw new LedgerError('RANGE_PROOF_MALFORMED', message, { cause, fault: 'untrusted' });
   }
 }
