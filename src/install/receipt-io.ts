@@ -66,7 +66,7 @@ function checkpoints(layout: DataLayout, own: string): { notes: readonly string[
     if (directory === layout.installLog) continue;
     try {
       const genesis = readGenesis(directory);
-      notes.push(decodeUtf8(requireHeads(directory, genesis, genesis.key).newest.note));
+      notes.push(decodeUtf8(requireHeads(directory, genesis).newest.note));
     } catch (error) {
       // A damaged log must not keep the enclave from saying what it holds; that it is damaged is said here.
       if (!(error instanceof DaemonEyeError)) throw error;

@@ -3,6 +3,7 @@ import type { Checkpoint } from '../core/checkpoint.ts';
 import { escapeForTerminal } from '../core/terminal-text.ts';
 import type { Audit } from './audit.ts';
 import type { CheckList, Outcome, Problem } from './check-list.ts';
+import { currentEpoch, type Epochs, lastHeads } from './epochs.ts';
 import type { LedgerErrorCode } from './errors.ts';
 import type { Genesis } from './genesis.ts';
 import type { Heads } from './heads.ts';
@@ -12,6 +13,7 @@ import type { TreeAudit } from './tree-audit.ts';
 /** A finished pass along the lines, and what it is judged by. */
 export type Audited = {
   readonly genesis: Genesis;
+  readonly epochs: Epochs;
   readonly heads: Heads;
   readonly audit: Audit;
   readonly tree: TreeAudit;
@@ -32,11 +34,18 @@ export function judgeAudit(list: CheckList, audited: Audited | undefined): void 
   list.run('anchors', whole, checkAnchors);
 }
 
-function checkLines({ audit, heads, surplus }: Audited): Outcome<true> | Problem {
+function checkLines({ audit, epochs, heads, surplus }: Audited): Outcome<true> | Problem {
   if (audit.lines !== undefined) return audit.lines;
   const signed = heads.newest.checkpoint.size;
   const { size, unfinished, recoveries } = audit;
   if (size < signed) return problem('LINES_MISSING', `the head covers ${signed} lines, and only ${size} are there`);
+  const { start } = currentEpoch(epochs);
+  if (epochs.length > 1 && size <= start) {
+    return problem(
+      'LINES_MISSING',
+      `its key was changed at line ${start}, and only ${size} are there: it was cut back`,
+    );
+  }
   const [stranger] = surplus;
   if (stranger !== undefined) {
     return problem('FILE_SURPLUS', `${escapeForTerminal(stranger)} can't be part of this log, which ends before it`);
@@ -52,13 +61,18 @@ function checkLines({ audit, heads, surplus }: Audited): Outcome<true> | Problem
   };
 }
 
-function checkTree({ audit, heads, tree }: Audited): Outcome<true> | Problem {
+function checkTree({ audit, genesis, epochs, heads, tree }: Audited): Outcome<true> | Problem {
   for (const { checkpoint } of [heads.newest, ...(heads.older === undefined ? [] : [heads.older])]) {
     const { size } = checkpoint;
     if (agrees(audit, checkpoint)) continue;
     const first =
       tree.wrongLeaf === undefined ? '' : `; by the tree files the first other line is seq ${tree.wrongLeaf}`;
     return problem('ROOT_MISMATCH', `the first ${size} lines are not the ones that were signed${first}`);
+  }
+  for (const last of lastHeads(epochs, genesis)) {
+    if (agrees(audit, last)) continue;
+    const reason = `the first ${last.size} lines are not the ones that an earlier key of the log signed last`;
+    return problem('ROOT_MISMATCH', reason);
   }
   if (tree.wrong !== undefined) {
     const { level, index } = tree.wrong;

@@ -1,12 +1,13 @@
-import { utf8 } from '../core/bytes.ts';
+import { equalBytes, utf8 } from '../core/bytes.ts';
 import { Frontier } from '../core/compact-range.ts';
 import { formatDigest, type HashFunction } from '../core/digest.ts';
 import type { PublicKey } from '../core/keys.ts';
 import { attachLine, type ChainEnd, chainStart, leafOf } from './chain.ts';
 import type { Problem } from './check-list.ts';
 import { type ClockedLine, ClockFollower, type ClockJump } from './clock.ts';
+import { type Epochs, isKeyOfLine } from './epochs.ts';
 import { LedgerError } from './errors.ts';
-import { CLOCK_JUMP, LOG_RECOVERY, MAX_LINE_BYTES } from './format.ts';
+import { CLOCK_JUMP, EPOCHS_FILE, LOG_RECOVERY, LOG_ROTATE, MAX_LINE_BYTES } from './format.ts';
 import type { Genesis } from './genesis.ts';
 import type { HistoryAudit } from './history-audit.ts';
 import type { Line } from './line.ts';
@@ -22,7 +23,8 @@ export type AuditParts = {
   readonly signedSize: number;
   /** Sizes at which the root will be asked for. */
   readonly sizes: readonly number[];
-  /** Who may sign lines. */
+  readonly epochs: Epochs;
+  /** Who may sign lines besides the log's own keys. */
   readonly signers: readonly PublicKey[];
   readonly tree: TreeAudit;
   readonly history: HistoryAudit;
@@ -85,7 +87,7 @@ export class Audit {
       return false;
     }
     const line = this.#scan(bytes) ?? this.#attach(bytes, place);
-    if (line === undefined) return false;
+    if (line === undefined || !this.#isKnownEpoch(line, bytes, place)) return false;
     const leaf = leafOf(this.#parts.hash, bytes);
     this.#parts.tree.take(this.#frontier.append(leaf));
     this.#leaf = leaf;
@@ -103,6 +105,18 @@ export class Audit {
     if (this.#leaf === undefined) return undefined;
     const line = this.#scanner.scan(bytes, this.#hashName, this.#leaf);
     return line?.seq === this.#size ? line : undefined;
+  }
+
+  /** A rotation that epochs.ndjson doesn't hold would let heads be signed by a key that nobody passed on. */
+  #isKnownEpoch({ type, seq }: ScannedLine | Line, bytes: Uint8Array, place: Place): boolean {
+    const known = this.#parts.epochs.find(({ start, line }) => line !== undefined && start === seq)?.line;
+    const isRotation = type === LOG_ROTATE;
+    // Beyond the head it may be one that a crash interrupted; or anything: nobody has signed for it yet.
+    if (known === undefined && (!isRotation || seq >= this.#parts.signedSize)) return true;
+    if (known !== undefined && equalBytes(known, bytes)) return true;
+    const reason = `${EPOCHS_FILE} and the lines disagree about which key the log has from here on`;
+    this.lines = problemAt(place, 'EPOCH_MISMATCH', reason);
+    return false;
   }
 
   #attach(bytes: Uint8Array, place: Place): Line | undefined {
@@ -153,8 +167,13 @@ export class Audit {
   #checkSignature(line: Line, place: Place): void {
     this.signed += 1;
     if (this.signature !== undefined) return;
-    const signer = this.#parts.signers.find(({ keyid }) => keyid === line.kid);
-    if (signer === undefined) {
+    const { epochs, signers } = this.#parts;
+    const own = epochs.find(({ key }) => key.keyid === line.kid)?.key;
+    const signer = own ?? signers.find(({ keyid }) => keyid === line.kid);
+    if (own !== undefined && !isKeyOfLine(epochs, own.keyid, line.seq)) {
+      const reason = "it is signed by a key that was not the log's at that line";
+      this.signature = problemAt(place, 'EPOCH_MISMATCH', reason);
+    } else if (signer === undefined) {
       this.signature = problemAt(place, 'SIGNER_UNKNOWN', `signed by an unknown key ${line.kid}`);
     } else if (!verifyLineSignature(line, signer)) {
       this.signature = problemAt(place, 'LINE_SIGNATURE', 'its signature is not valid');

@@ -1,4 +1,4 @@
-import { CLOCK_JUMP, LOG_RECOVERY } from './format.ts';
+import { CLOCK_JUMP, LOG_RECOVERY, LOG_ROTATE } from './format.ts';
 
 /** Time, as the caller measures it. */
 export type Clock = {
@@ -23,8 +23,13 @@ export function clockJump(before: Moment, after: Moment): ClockJump | undefined 
   return { clock: 'mono', from: before.mono, to: after.mono };
 }
 
-/** The entries that may carry an earlier time than the line before them: both say so in their `data`. */
-const MAY_STEP_BACK: readonly string[] = [CLOCK_JUMP, LOG_RECOVERY];
+/** The entries that may carry an earlier time than the line before them: each says so in its `data`. */
+const MAY_STEP_BACK: readonly string[] = [CLOCK_JUMP, LOG_RECOVERY, LOG_ROTATE];
+
+/** Those that no `clock.jump` may come before: what they say is about the very line they follow. */
+export function recordsOwnJump(type: string): boolean {
+  return type === LOG_RECOVERY || type === LOG_ROTATE;
+}
 
 /** Follows the clocks along a log: a step back must have been recorded, never smoothed. */
 export class ClockFollower {

@@ -93,6 +93,11 @@ export class Committer {
     return this.#durable.end.seq;
   }
 
+  /** The tree over them. */
+  get frontier(): Frontier {
+    return this.#frontier;
+  }
+
   /** @throws LedgerError LEDGER_STOPPED, LEDGER_BUSY, LINE_MALFORMED or LINE_TOO_LONG; DurableError */
   append(entry: NewEntry): Promise<Appended> {
     // One promise an entry: an async function here, and one around it, would make three.

@@ -3,8 +3,8 @@ import type { HashFunction } from '../core/digest.ts';
 import { type PrivateKey, signWithKey } from '../core/keys.ts';
 import type { JsonObject } from '../core/strict-json.ts';
 import { type ChainEnd, chainNext, leafOf } from './chain.ts';
-import { type Clock, clockJump, type Moment } from './clock.ts';
-import { CLOCK_JUMP, LOG_RECOVERY, MAX_LINE_BYTES, NONCE_BYTES } from './format.ts';
+import { type Clock, clockJump, type Moment, recordsOwnJump } from './clock.ts';
+import { CLOCK_JUMP, MAX_LINE_BYTES, NONCE_BYTES } from './format.ts';
 import type { Genesis } from './genesis.ts';
 import { type Actor, tooLong } from './line.ts';
 import { type LineContent, LineFrame, type LinePlace } from './line-frame.ts';
@@ -63,8 +63,8 @@ export class Composer {
     const now = { ts: clock.now(), mono: clock.mono(), boot };
     const jump = before.last === undefined ? undefined : clockJump(before.last, now);
     try {
-      // A recovery is the first line after what was cut off, so it records the step back itself.
-      if (entry.type === LOG_RECOVERY && jump !== undefined) {
+      // A recovery is the first line after what was cut off, a rotation after a head: they record the step back.
+      if (recordsOwnJump(entry.type) && jump !== undefined) {
         return [this.#attach({ ...entry, data: { ...entry.data, clock: jump } }, now)];
       }
       const lines = jump === undefined ? [] : [this.#attach(jumpEntry(jump, this.#genesis), now)];

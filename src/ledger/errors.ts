@@ -9,6 +9,12 @@ export type LedgerErrorCode =
   | 'WRONG_KEY'
   | 'TAMPERED'
   | 'HASH_UNAVAILABLE'
+  // changing the key
+  | 'ROTATION_MALFORMED'
+  | 'ROTATION_SIGNATURE'
+  | 'ROTATION_ORDER'
+  | 'KEY_REUSED'
+  | 'EPOCH_MISMATCH'
   // writing
   | 'LEDGER_STOPPED'
   | 'LEDGER_CLOSED'

@@ -1,6 +1,7 @@
 /** Every magic value of the log format (docs/formats.md, "Log"). */
 
 export const GENESIS_PAYLOAD_TYPE = 'application/vnd.daemoneye.genesis+json';
+export const ROTATION_PAYLOAD_TYPE = 'application/vnd.daemoneye.rotation+json';
 export const GENESIS_VERSION = 1;
 export const LINE_VERSION = 1;
 
@@ -19,6 +20,9 @@ export const CHECKPOINTS_DIRECTORY = 'checkpoints';
 export const QUARANTINE_DIRECTORY = 'quarantine';
 export const HEAD_SLOTS = ['a', 'b'] as const;
 export type HeadSlot = (typeof HEAD_SLOTS)[number];
+/** The log's `log.rotate` lines, verbatim; absent as long as its key was never changed. */
+export const EPOCHS_FILE = 'epochs.ndjson';
+export const MAX_EPOCHS_BYTES = 4 * 1024 * 1024;
 export const HISTORY_FILE = 'history.ndjson';
 /** In checkpoints/: one file for each cosigned checkpoint that came back from a witness. */
 export const COSIGNED_DIRECTORY = 'cosigned';
@@ -37,6 +41,7 @@ export const MAX_SHOWN_BYTES = 256 * 1024 * 1024;
 /** Entry types that the ledger itself writes. */
 export const CLOCK_JUMP = 'clock.jump';
 export const LOG_RECOVERY = 'log.recovery';
+export const LOG_ROTATE = 'log.rotate';
 
 const SEQ_DIGITS = 12;
 const ENTRIES_NAME = /^([0-9]{12})\.ndjson$/;

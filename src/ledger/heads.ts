@@ -1,7 +1,8 @@
 import { equalBytes } from '../core/bytes.ts';
-import { type Checkpoint, verifyCheckpoint } from '../core/checkpoint.ts';
+import { type Checkpoint, parseCheckpoint, verifyCheckpoint } from '../core/checkpoint.ts';
 import { DaemonEyeError } from '../core/errors.ts';
-import type { PublicKey } from '../core/keys.ts';
+import { parseNote } from '../core/signed-note.ts';
+import { type Epochs, keyOfHead } from './epochs.ts';
 import { LedgerError } from './errors.ts';
 import type { HeadSlot } from './format.ts';
 import type { Genesis } from './genesis.ts';
@@ -25,10 +26,19 @@ export type Heads = {
 /** Why there is no head to go by. */
 export type HeadsProblem = { readonly problem: DaemonEyeError };
 
+/**
+ * The checkpoint in a signed note of this log, signed by the key of its epoch.
+ * @throws CoreError NOTE_MALFORMED, CHECKPOINT_MALFORMED, CHECKPOINT_ORIGIN or NOTE_SIGNATURE
+ */
+export function verifyHead(note: Uint8Array, { hash, origin }: Genesis, epochs: Epochs): Checkpoint {
+  const { size } = parseCheckpoint(parseNote(note).text);
+  return verifyCheckpoint(note, { key: keyOfHead(epochs, size), hash, origin });
+}
+
 /** Judges the bytes of one slot. */
-export function readSlot(slot: HeadSlot, note: Uint8Array, genesis: Genesis, key: PublicKey): SlotReading {
+export function readSlot(slot: HeadSlot, note: Uint8Array, genesis: Genesis, epochs: Epochs): SlotReading {
   try {
-    return { slot, note, checkpoint: verifyCheckpoint(note, { key, hash: genesis.hash, origin: genesis.origin }) };
+    return { slot, note, checkpoint: verifyHead(note, genesis, epochs) };
   } catch (cause) {
     if (!(cause instanceof DaemonEyeError)) throw cause;
     return { slot, problem: cause };

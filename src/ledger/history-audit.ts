@@ -1,12 +1,13 @@
 import { equalBytes } from '../core/bytes.ts';
-import { type Checkpoint, verifyCheckpoint } from '../core/checkpoint.ts';
+import type { Checkpoint } from '../core/checkpoint.ts';
 import type { Frontier } from '../core/compact-range.ts';
 import { DaemonEyeError } from '../core/errors.ts';
-import type { PublicKey } from '../core/keys.ts';
 import { DurableError } from '../durable/errors.ts';
 import type { Problem } from './check-list.ts';
+import type { Epochs } from './epochs.ts';
 import { LedgerError } from './errors.ts';
 import type { Genesis } from './genesis.ts';
+import { verifyHead } from './heads.ts';
 import { parseHistoryLine } from './history.ts';
 
 /**
@@ -15,7 +16,7 @@ import { parseHistoryLine } from './history.ts';
 export class HistoryAudit {
   readonly #lines: Iterator<Uint8Array>;
   readonly #genesis: Genesis;
-  readonly #key: PublicKey;
+  readonly #epochs: Epochs;
   readonly #signedSize: number;
   #next: Checkpoint | undefined;
   #number = 0;
@@ -27,10 +28,10 @@ export class HistoryAudit {
    * @param lines whole lines of the history, without newlines
    * @param signedSize what the head covers
    */
-  constructor(lines: Iterator<Uint8Array>, genesis: Genesis, key: PublicKey, signedSize: number) {
+  constructor(lines: Iterator<Uint8Array>, genesis: Genesis, epochs: Epochs, signedSize: number) {
     this.#lines = lines;
     this.#genesis = genesis;
-    this.#key = key;
+    this.#epochs = epochs;
     this.#signedSize = signedSize;
     this.#advance(0);
   }
@@ -59,10 +60,9 @@ export class HistoryAudit {
   }
 
   #read(): Checkpoint | undefined {
-    const { hash, origin } = this.#genesis;
     try {
       const { value, done } = this.#lines.next();
-      return done === true ? undefined : verifyCheckpoint(parseHistoryLine(value), { key: this.#key, hash, origin });
+      return done === true ? undefined : verifyHead(parseHistoryLine(value), this.#genesis, this.#epochs);
     } catch (cause) {
       if (!(cause instanceof DaemonEyeError)) throw cause;
       if (cause instanceof LedgerError) this.#fail(cause.code, cause.message);

@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { MAX_ENVELOPE_BYTES } from '../core/dsse.ts';
-import type { PublicKey } from '../core/keys.ts';
 import { MAX_NOTE_BYTES } from '../core/signed-note.ts';
 import { escapeForTerminal } from '../core/terminal-text.ts';
 import { DurableError } from '../durable/errors.ts';
+import type { Epochs } from './epochs.ts';
+import { readEpochs, requireEpochs } from './epochs-io.ts';
 import { LedgerError } from './errors.ts';
 import { CHECKPOINTS_DIRECTORY, GENESIS_FILE, HEAD_SLOTS, type HeadSlot } from './format.ts';
 import { type Genesis, parseGenesis } from './genesis.ts';
@@ -34,22 +35,23 @@ export function headFile(directory: string, slot: HeadSlot): string {
 /** A writer may be overwriting a slot while we read it; the next look then finds it whole. */
 const LOOKS = 3;
 
-/** Both head slots, read and judged. */
-export function readHeads(directory: string, genesis: Genesis, key: PublicKey): Heads | HeadsProblem {
-  let heads = readOnce(directory, genesis, key);
-  for (let look = 1; look < LOOKS && isTroubled(heads); look += 1) heads = readOnce(directory, genesis, key);
+/** Both head slots, read and judged; a key may change meanwhile, so epochs.ndjson is read with them. */
+export function readHeads(directory: string, genesis: Genesis): Heads | HeadsProblem {
+  let heads = readOnce(directory, genesis);
+  for (let look = 1; look < LOOKS && isTroubled(heads); look += 1) heads = readOnce(directory, genesis);
   return heads;
 }
 
-function readOnce(directory: string, genesis: Genesis, key: PublicKey): Heads | HeadsProblem {
-  return chooseHead(HEAD_SLOTS.map((slot) => readSlotFile(directory, slot, genesis, key)));
+function readOnce(directory: string, genesis: Genesis): Heads | HeadsProblem {
+  const { epochs } = readEpochs(directory, genesis);
+  return chooseHead(HEAD_SLOTS.map((slot) => readSlotFile(directory, slot, genesis, epochs)));
 }
 
 function isTroubled(heads: Heads | HeadsProblem): boolean {
   return 'problem' in heads || heads.damaged.length > 0;
 }
 
-function readSlotFile(directory: string, slot: HeadSlot, genesis: Genesis, key: PublicKey): SlotReading {
+function readSlotFile(directory: string, slot: HeadSlot, genesis: Genesis, epochs: Epochs): SlotReading {
   let note: Uint8Array;
   try {
     note = readPlainFile(headFile(directory, slot), MAX_NOTE_BYTES);
@@ -57,12 +59,13 @@ function readSlotFile(directory: string, slot: HeadSlot, genesis: Genesis, key: 
     if (cause instanceof DurableError) return { slot, problem: cause };
     throw cause;
   }
-  return readSlot(slot, note, genesis, key);
+  return readSlot(slot, note, genesis, epochs);
 }
 
 /** As {@link readHeads}, for those who can't go on without one. @throws LedgerError TAMPERED */
-export function requireHeads(directory: string, genesis: Genesis, key: PublicKey): Heads {
-  const heads = readHeads(directory, genesis, key);
+export function requireHeads(directory: string, genesis: Genesis): Heads {
+  requireEpochs(directory, genesis);
+  const heads = readHeads(directory, genesis);
   if (!('problem' in heads)) return heads;
   const where = `${escapeForTerminal(directory)}/${CHECKPOINTS_DIRECTORY}`;
   const message = `${where} holds no head to trust (${heads.problem.message}); restore the log from a copy, or start a new one`;

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseCheckpoint, verifyCheckpoint } from '../core/checkpoint.ts';
+import { parseCheckpoint } from '../core/checkpoint.ts';
 import { formatDigest, type HashFunction } from '../core/digest.ts';
 import { CoreError } from '../core/errors.ts';
 import { nodeHash, rootAt } from '../core/merkle.ts';
@@ -10,11 +10,12 @@ import { parseNote } from '../core/signed-note.ts';
 import { encodeTlogProof } from '../core/tlog-proof.ts';
 import { leafOf } from './chain.ts';
 import { EntryReader } from './entry-reader-io.ts';
+import { requireEpochs } from './epochs-io.ts';
 import { LedgerError } from './errors.ts';
 import { CHECKPOINTS_DIRECTORY, HISTORY_FILE, MAX_HISTORY_LINE_BYTES } from './format.ts';
 import type { Genesis } from './genesis.ts';
 import { createHashFunction } from './hashing.ts';
-import type { SignedHead } from './heads.ts';
+import { type SignedHead, verifyHead } from './heads.ts';
 import { parseHistoryLine } from './history.ts';
 import { readGenesis, requireHeads } from './open-io.ts';
 import type { RangeDocument } from './range-document.ts';
@@ -63,7 +64,7 @@ export type LedgerReader = Disposable & {
  */
 export async function openLedgerReader(directory: string): Promise<LedgerReader> {
   const genesis = readGenesis(directory);
-  const { newest } = requireHeads(directory, genesis, genesis.key);
+  const { newest } = requireHeads(directory, genesis);
   const hash = await createHashFunction(genesis.hash);
   return new Reader(directory, genesis, newest, hash);
 }
@@ -173,11 +174,10 @@ class Reader implements LedgerReader {
   }
 
   #historic(line: Uint8Array, size: number): SignedHead | undefined {
-    const { key, hash, origin } = this.genesis;
     try {
       const note = parseHistoryLine(line);
       if (parseCheckpoint(parseNote(note).text).size !== size) return undefined;
-      return { note, checkpoint: verifyCheckpoint(note, { key, hash, origin }) };
+      return { note, checkpoint: verifyHead(note, this.genesis, requireEpochs(this.#directory, this.genesis)) };
     } catch {
       // Not one we could hand to anybody; `verifyLedger` reports it.
       return undefined;

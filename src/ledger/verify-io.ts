@@ -2,12 +2,15 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Checkpoint } from '../core/checkpoint.ts';
 import { type Report, verdictOf } from '../core/checks.ts';
-import { isSameKey, type PublicKey } from '../core/keys.ts';
+import type { PublicKey } from '../core/keys.ts';
 import { escapeForTerminal } from '../core/terminal-text.ts';
+import { count } from '../core/wording.ts';
 import { DurableError } from '../durable/errors.ts';
 import { Audit } from './audit.ts';
 import { type Audited, judgeAudit } from './audit-checks.ts';
 import { CheckList, type Outcome } from './check-list.ts';
+import { currentEpoch, type Epochs, isKeyOfLog, lastHeads } from './epochs.ts';
+import { type EpochsReading, readEpochs } from './epochs-io.ts';
 import { LedgerError } from './errors.ts';
 import {
   CHECKPOINTS_DIRECTORY,
@@ -40,7 +43,7 @@ export type VerifyLedgerOptions = {
 
 /**
  * Checks a whole log, reading only, in one pass and flat memory. A writer may be at work meanwhile: what it appends
- * after the start doesn't matter. The checks, in order: `genesis`, `head`, `lines`, `tree`, `history`, `signatures`,
+ * after the start doesn't matter. The checks, in order: `genesis`, `epochs`, `head`, `lines`, `tree`, `history`, `signatures`,
  * `clock`, `anchors`. What passes was written by the key, in this order, and not changed since; that nothing was cut
  * off the end is known only up to the newest anchor.
  * @throws LedgerError LEDGER_NOT_FOUND (a wrong path is no verdict) or HASH_UNAVAILABLE
@@ -49,36 +52,53 @@ export async function verifyLedger(directory: string, options: VerifyLedgerOptio
   assertLedger(directory);
   const list = new CheckList();
   let genesis: Genesis | undefined;
+  let reading: EpochsReading | undefined;
   list.run('genesis', directory, () => {
     genesis = readGenesis(directory);
-    return checkKey(genesis, options.key);
+    reading = readEpochs(directory, genesis);
+    return checkKey(genesis, reading, options.key);
   });
   // Without the key from outside, the rest is still worth knowing: whether the log agrees with itself.
   const usable =
     options.key === undefined || list.checks.every(({ status }) => status === 'pass') ? genesis : undefined;
   const historyEnd = historySize(directory);
-  const heads = list.run('head', usable, (known) => checkHead(directory, known));
-  const start = usable === undefined || heads === undefined ? undefined : { genesis: usable, heads };
+  const epochs = list.run('epochs', usable === undefined ? undefined : reading, checkEpochs);
+  const heads = list.run('head', epochs === undefined ? undefined : usable, (known) => checkHead(directory, known));
+  const start =
+    usable === undefined || epochs === undefined || heads === undefined
+      ? undefined
+      : { genesis: usable, epochs, heads };
   const audited = start === undefined ? undefined : await audit(directory, start, options, historyEnd);
   judgeAudit(list, audited);
-  return report(list, genesis, audited, directory);
+  return report(list, genesis, reading?.epochs, audited, directory);
 }
 
-function checkKey(genesis: Genesis, key: PublicKey | undefined): Outcome<true> {
+function checkKey(genesis: Genesis, { epochs }: EpochsReading, key: PublicKey | undefined): Outcome<true> {
   const { host, origin, createdAt } = genesis;
   const what = `the log ${escapeForTerminal(origin)} of host ${escapeForTerminal(host)}, created ${createdAt}`;
   if (key === undefined) {
     const reason = `${what}, names its own key; that proves nothing about who wrote it: give the key you expect`;
     throw new LedgerError('KEY_NOT_GIVEN', reason, { fault: 'untrusted' });
   }
-  if (!isSameKey(key, genesis.key)) {
+  // Any epoch's key will do: each was passed on by the one before, and vouches for all that was there when it came.
+  if (!isKeyOfLog(epochs, key)) {
     throw new LedgerError('WRONG_KEY', `${what}, is of another key than the one expected`, { fault: 'untrusted' });
   }
   return { value: true, reason: `${what}, of the expected key` };
 }
 
+function checkEpochs({ epochs, problem }: EpochsReading): Outcome<Epochs> {
+  if (problem !== undefined) throw problem;
+  const rotations = epochs.length - 1;
+  const reason =
+    rotations === 0
+      ? 'its key was never changed'
+      : `its key was changed ${count(rotations, 'time')}, each time signed by the old key and the new`;
+  return { value: epochs, reason, detail: { rotations } };
+}
+
 function checkHead(directory: string, genesis: Genesis): Outcome<Heads> {
-  const heads = readHeads(directory, genesis, genesis.key);
+  const heads = readHeads(directory, genesis);
   if ('problem' in heads) throw heads.problem;
   const { size } = heads.newest.checkpoint;
   const [slot] = heads.damaged;
@@ -90,6 +110,7 @@ function checkHead(directory: string, genesis: Genesis): Outcome<Heads> {
 function report(
   list: CheckList,
   genesis: Genesis | undefined,
+  epochs: Epochs | undefined,
   audited: Audited | undefined,
   directory: string,
 ): Report {
@@ -105,28 +126,29 @@ function report(
       status: 'unknown',
       reason: 'only a checkpoint known elsewhere shows that nothing was cut off the end',
     },
-    signers: verdict === 'trusted' && genesis !== undefined ? [{ keyid: genesis.key.keyid, role: 'log' }] : [],
+    signers:
+      verdict === 'trusted' && epochs !== undefined ? [{ keyid: currentEpoch(epochs).key.keyid, role: 'log' }] : [],
   };
 }
 
-type Start = { readonly genesis: Genesis; readonly heads: Heads };
+type Start = { readonly genesis: Genesis; readonly epochs: Epochs; readonly heads: Heads };
 
 async function audit(
   directory: string,
-  { genesis, heads }: Start,
+  { genesis, epochs, heads }: Start,
   { signers = [], anchors = [] }: VerifyLedgerOptions,
   historyEnd: number | undefined,
 ): Promise<Audited> {
   using stored = new StoredTree(directory, PASS_READ_AHEAD);
   const tree = new TreeAudit((level, index, hash) => stored.holds(level, index, hash));
   const signedSize = heads.newest.checkpoint.size;
-  const history = new HistoryAudit(historyLines(directory, historyEnd), genesis, genesis.key, signedSize);
-  const sizes = [signedSize, heads.older?.checkpoint.size ?? 0, ...anchors.map(({ size }) => size)];
-  const known = [genesis.key, ...signers];
+  const history = new HistoryAudit(historyLines(directory, historyEnd), genesis, epochs, signedSize);
+  const known = [...anchors, ...lastHeads(epochs, genesis)];
+  const sizes = [signedSize, heads.older?.checkpoint.size ?? 0, ...known.map(({ size }) => size)];
   const hash = await createHashFunction(genesis.hash);
-  const pass = new Audit({ genesis, hash, signedSize, sizes, signers: known, tree, history });
+  const pass = new Audit({ genesis, hash, signedSize, sizes, epochs, signers, tree, history });
   const surplus = await walk(directory, genesis, pass);
-  return { genesis, heads, audit: pass, tree, history, surplus, anchors };
+  return { genesis, epochs, heads, audit: pass, tree, history, surplus, anchors };
 }
 
 /** @returns the names in entries/ that the walk did not come to */

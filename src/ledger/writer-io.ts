@@ -1,13 +1,16 @@
 import { join } from 'node:path';
 import type { Checkpoint } from '../core/checkpoint.ts';
+import type { HashFunction } from '../core/digest.ts';
 import { isSameKey, type PrivateKey } from '../core/keys.ts';
 import { escapeForTerminal } from '../core/terminal-text.ts';
 import { acquireLock } from '../durable/lock-io.ts';
-import { type Appended, Committer } from './committer-io.ts';
+import { type Appended, Committer, type CommitterParts } from './committer-io.ts';
 import { Composer, hostActor, type NewEntry, type Surroundings } from './composer.ts';
 import { EntriesWriter } from './entries-writer-io.ts';
+import { currentEpoch, type Epochs } from './epochs.ts';
+import { requireEpochs, unfinishedRotation, writeEpochs } from './epochs-io.ts';
 import { LedgerError } from './errors.ts';
-import { HISTORY_ENTRIES, HISTORY_SECONDS, LOCK_FILE, LOG_RECOVERY } from './format.ts';
+import { HISTORY_ENTRIES, HISTORY_SECONDS, LOCK_FILE, LOG_RECOVERY, LOG_ROTATE } from './format.ts';
 import type { Genesis } from './genesis.ts';
 import { createHashFunction } from './hashing.ts';
 import type { Heads, SignedHead } from './heads.ts';
@@ -82,31 +85,60 @@ export function appendOnly(writer: LedgerWriter): LedgerAppender {
  *   DurableError LOCKED if another writer has it, and others
  */
 export async function openLedgerWriter(options: WriterOptions): Promise<LedgerWriter> {
+  await using opened = new AsyncDisposableStack();
+  const { parts, committer } = await openCommitter(options, opened);
+  return new Writer(parts.genesis, committer, opened.move());
+}
+
+/**
+ * All that a writer consists of, recovered and ready.
+ * @param opened takes what must be closed, the lock first
+ * @throws as {@link openLedgerWriter}
+ */
+export async function openCommitter(
+  options: WriterOptions,
+  opened: AsyncDisposableStack,
+): Promise<{ readonly parts: CommitterParts; readonly committer: Committer; readonly epochs: Epochs }> {
   const { directory, key, openFile = openLedgerFile } = options;
   const genesis = readGenesis(directory);
-  assertKey(genesis, options);
   const hash = await createHashFunction(genesis.hash);
-  await using opened = new AsyncDisposableStack();
+  assertKey(currentEpochs(directory, genesis, hash).epochs, options);
   opened.use(acquireLock(join(directory, LOCK_FILE)));
-  const heads = requireHeads(directory, genesis, key.publicKey);
-  const scanOptions = { directory, genesis, hash, heads, anchors: options.anchors ?? [], mayAdopt: options.mayAdopt };
+  const { epochs, isFinished } = currentEpochs(directory, genesis, hash);
+  // Again, now that nobody else can rotate it; and what a crash left of a rotation is finished by its new key only.
+  assertKey(epochs, options);
+  if (!isFinished) writeEpochs(directory, epochs);
+  const heads = requireHeads(directory, genesis);
+  const mayAdopt: MayAdopt = (line) =>
+    line.type === LOG_ROTATE ? epochs.some(({ start }) => start === line.seq) : options.mayAdopt?.(line) !== false;
+  const scanOptions = { directory, genesis, hash, heads, anchors: options.anchors ?? [], mayAdopt };
   const { scan, record } = await recoverLedger(scanOptions, openFile);
   const { end, last, frontier } = scan;
   const composer = new Composer(genesis, hash, options, { end, last });
   const files = await openFiles(options, openFile, scan, heads, opened);
   const { clock } = options;
-  const committer = new Committer({ genesis, key, clock, composer, frontier, head: heads.newest, directory, ...files });
+  const parts = { genesis, key, clock, composer, frontier, head: heads.newest, directory, ...files };
+  const committer = new Committer(parts);
   if (record !== undefined) {
     await committer.append({ type: LOG_RECOVERY, actor: hostActor(genesis), data: record });
     await committer.head();
   }
-  return new Writer(genesis, committer, opened.move());
+  return { parts, committer, epochs };
 }
 
-function assertKey(genesis: Genesis, { directory, key }: WriterOptions): void {
-  if (isSameKey(genesis.key, key.publicKey)) return;
+function currentEpochs(directory: string, genesis: Genesis, hash: HashFunction) {
+  const known = requireEpochs(directory, genesis);
+  const { newest } = requireHeads(directory, genesis);
+  const epochs = unfinishedRotation(directory, genesis, known, newest, hash);
+  return { epochs, isFinished: epochs === known };
+}
+
+function assertKey(epochs: Epochs, { directory, key }: WriterOptions): void {
+  const { key: current } = currentEpoch(epochs);
+  if (isSameKey(current, key.publicKey)) return;
   const where = escapeForTerminal(directory);
-  throw new LedgerError('WRONG_KEY', `the log in ${where} has another key; give the one that its genesis names`, {
+  const whose = epochs.length === 1 ? 'its genesis names' : `it was last rotated to, ${current.keyid}`;
+  throw new LedgerError('WRONG_KEY', `the log in ${where} has another key; give the one that ${whose}`, {
     fault: 'refused',
   });
 }
@@ -146,7 +178,10 @@ class Writer implements LedgerWriter {
   }
 
   append(entry: NewEntry): Promise<Appended> {
-    return this.#closing === undefined ? this.#committer.append(entry) : Promise.reject(closed());
+    if (this.#closing !== undefined) return Promise.reject(closed());
+    // A rotation without its documents would be a line that nobody can follow.
+    if (entry.type === LOG_ROTATE) return Promise.reject(notByHand());
+    return this.#committer.append(entry);
   }
 
   async ready(): Promise<void> {
@@ -180,4 +215,8 @@ class Writer implements LedgerWriter {
 
 function closed(): LedgerError {
   return new LedgerError('LEDGER_CLOSED', 'this log was closed; open it anew');
+}
+
+function notByHand(): LedgerError {
+  return new LedgerError('LINE_MALFORMED', 'a log.rotate entry is written by a rotation (ledger rotate), not appended');
 }

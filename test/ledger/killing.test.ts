@@ -43,7 +43,7 @@ async function killWriter(directory: string, afterAcks: number): Promise<Map<num
 /** Whatever was signed was signed once: a head of a size seen before must be the same one. */
 function noteHeads(directory: string, heads: Map<number, string>): void {
   const genesis = readGenesis(directory);
-  const { newest, older } = requireHeads(directory, genesis, genesis.key);
+  const { newest, older } = requireHeads(directory, genesis);
   const history = readFileSync(join(directory, 'checkpoints', HISTORY_FILE), 'utf8')
     .split('\n')
     .slice(0, -1);

@@ -57,7 +57,7 @@ describe('a crash at every byte of the last two lines', () => {
     async (_, step, crash) => {
       const { directory, lines } = await crashedLedger(3, 5);
       const genesis = readGenesis(directory);
-      const heads = requireHeads(directory, genesis, genesis.key);
+      const heads = requireHeads(directory, genesis);
       const options = { directory, genesis, heads, anchors: [], hash: await createHashFunction(genesis.hash) };
       const whole = readFileSync(first(directory));
       const ends = lines.map((__, i) => lines.slice(0, i + 1).reduce((sum, line) => sum + line.length + 1, 0));

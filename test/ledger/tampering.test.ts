@@ -361,9 +361,10 @@ describe('whose log it is', () => {
     expect(report.verdict).toBe('refused');
     expect(check(report, 'genesis')).toMatchObject({ status: 'fail', code: 'KEY_NOT_GIVEN' });
     // That it agrees with itself is still worth knowing.
-    expect(report.checks.slice(1).map(({ status }) => status)).toEqual(Array(7).fill('pass'));
+    expect(report.checks.slice(1).map(({ status }) => status)).toEqual(Array(8).fill('pass'));
     expect(report.checks.map(({ name }) => name)).toEqual([
       'genesis',
+      'epochs',
       'head',
       'lines',
       'tree',
