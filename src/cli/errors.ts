@@ -22,6 +22,8 @@ export type CliErrorCode =
   | 'CONTENT_REFUSED'
   // what a heads statement is to name
   | 'BUNDLE_REFUSED'
+  // what is done to a log
+  | 'OWN_LOG'
   // asking a person
   | 'CONFIRM_NEEDED'
   | 'CONFIRM_DECLINED'

@@ -34,6 +34,11 @@ export function logAuthority(data: string, directory: string, keyFile: string | 
   return { key, anchors: isAnchored ? readAnchor(layout, key) : [] };
 }
 
+/** Whether a log lies in this host's data directory. */
+export function isThisHostsLog(data: string, directory: string): boolean {
+  return isOurs(dataLayout(data), directory);
+}
+
 function isOurs(layout: DataLayout, directory: string): boolean {
   const inside = relative(real(layout.data), real(directory));
   return !isAbsolute(inside) && inside !== '' && inside.split(sep)[0] !== '..' && isInitialised(layout);

@@ -174,12 +174,16 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     load: async () => (await import('./commands/ledger/verify.ts')).LedgerVerify,
   },
   'ledger prove': {
-    summary: 'make a proof that an entry is in a log',
+    summary: 'prove what is in a log, and what is withheld',
     load: async () => (await import('./commands/ledger/prove.ts')).LedgerProve,
   },
   'ledger check-proof': {
     summary: 'check such a proof, without the log',
     load: async () => (await import('./commands/ledger/check-proof.ts')).LedgerCheckProof,
+  },
+  'ledger rotate': {
+    summary: 'change the key of a log',
+    load: async () => (await import('./commands/ledger/rotate.ts')).LedgerRotate,
   },
   'ledger checkpoint': {
     summary: 'print the newest signed checkpoint of a log',

@@ -1,3 +1,4 @@
+import { utf8 } from '../core/bytes.ts';
 import { type Checkpoint, verifyCheckpoint } from '../core/checkpoint.ts';
 import { type Report, verdictOf } from '../core/checks.ts';
 import { HASHES, type HashFunction } from '../core/digest.ts';
@@ -7,9 +8,12 @@ import { countShown, verifyRange, withheldOf } from '../core/range-proof.ts';
 import { escapeForTerminal } from '../core/terminal-text.ts';
 import { count } from '../core/wording.ts';
 import { CheckList, type Outcome, type Problem } from './check-list.ts';
+import { type Epochs, isKeyOfLog, keyOfHead } from './epochs.ts';
 import { LedgerError } from './errors.ts';
+import { parseGenesis } from './genesis.ts';
 import { type LogProof, parseLogProof } from './log-proof.ts';
 import { RangeAudit } from './range-audit.ts';
+import { epochsFromLines } from './rotation.ts';
 import { checkTrace } from './trace-check.ts';
 
 export type LogProofClaim = {
@@ -27,7 +31,7 @@ export type LogProofClaim = {
   readonly blake3?: HashFunction;
 };
 
-type Signed = { readonly proof: LogProof; readonly checkpoint: Checkpoint };
+type Signed = { readonly proof: LogProof; readonly checkpoint: Checkpoint; readonly epochs: Epochs };
 type Read = Signed & { readonly audit: RangeAudit };
 
 /** What to say before it becomes a list: where it is withheld stands in `detail`. */
@@ -55,7 +59,8 @@ export function verifyLogProof(claim: LogProofClaim): Report {
     subject: { type: 'ledger', name: signed?.checkpoint.origin ?? claim.origin ?? 'unknown log', ...detail },
     checks: list.checks,
     freshness: { status: 'unknown', reason: 'a proof says what a log held, not that nothing came after' },
-    signers: signed === undefined ? [] : [{ keyid: claim.key.keyid, role: 'log' }],
+    signers:
+      signed === undefined ? [] : [{ keyid: keyOfHead(signed.epochs, signed.checkpoint.size).keyid, role: 'log' }],
   };
 }
 
@@ -69,16 +74,33 @@ function checkProof({ proof: bytes }: LogProofClaim): Outcome<LogProof> {
 function checkCheckpoint(proof: LogProof, { key, origin }: LogProofClaim): Outcome<Signed> {
   const { hash, origin: named, size } = proof.range;
   // The kind of hash is part of the signature's type, so a proof can't lie about it.
-  const checkpoint = verifyCheckpoint(proof.checkpoint, { key, hash, origin: origin ?? named });
+  const epochs = epochsOf(proof, key);
+  const checkpoint = verifyCheckpoint(proof.checkpoint, {
+    key: keyOfHead(epochs, size),
+    hash,
+    origin: origin ?? named,
+  });
   if (checkpoint.origin !== named || checkpoint.size !== size) {
     const message = `the checkpoint is over ${checkpoint.size} lines of ${escapeForTerminal(checkpoint.origin)}, the proof over ${size} of ${escapeForTerminal(named)}`;
     throw new CoreError('PROOF_MISMATCH', message, { fault: 'untrusted' });
   }
   const reason = `signed by the key of the log ${escapeForTerminal(named)} over ${count(size, 'line')}`;
-  return { value: { proof, checkpoint }, reason };
+  return { value: { proof, checkpoint, epochs }, reason };
 }
 
-function checkLines(signed: Signed, { lines, key, signers = [], blake3 }: LogProofClaim): Outcome<Read> | Problem {
+/** How the key that is known leads to the one that signed: nothing that the proof says of keys counts without it. */
+function epochsOf({ keys, range }: LogProof, key: PublicKey): Epochs {
+  if (keys === undefined) return [{ key, start: 0 }];
+  const genesis = parseGenesis(utf8(keys.genesis));
+  const epochs = epochsFromLines(keys.rotations, genesis);
+  if (genesis.origin !== range.origin || genesis.hash !== range.hash || !isKeyOfLog(epochs, key)) {
+    const message = `the keys of ${escapeForTerminal(genesis.origin)} in the proof do not lead from the key that is known`;
+    throw new LedgerError('WRONG_KEY', message, { fault: 'untrusted' });
+  }
+  return epochs;
+}
+
+function checkLines(signed: Signed, { lines, signers = [], blake3 }: LogProofClaim): Outcome<Read> | Problem {
   const { range, trace } = signed.proof;
   const expected = countShown(range);
   const audit = new RangeAudit({
@@ -87,7 +109,8 @@ function checkLines(signed: Signed, { lines, key, signers = [], blake3 }: LogPro
     // A hostile count reserves no more than the lines that are there.
     lines: Math.max(0, Math.min(expected, lines.length)),
     hash: range.hash === 'blake3' ? (blake3 ?? HASHES.blake3) : HASHES.sha256,
-    signers: [key, ...signers],
+    epochs: signed.epochs,
+    signers,
     ...(trace === undefined ? {} : { traceId: trace }),
   });
   for (let at = 0; at < lines.length; ) {

@@ -1,10 +1,11 @@
-import { concatBytes } from '../core/bytes.ts';
+import { concatBytes, decodeUtf8 } from '../core/bytes.ts';
 import { LedgerError } from './errors.ts';
 import { MAX_SHOWN_BYTES } from './format.ts';
 import { createHashFunction } from './hashing.ts';
-import { encodeLogProof } from './log-proof.ts';
+import { encodeLogProof, type LogKeys } from './log-proof.ts';
 import type { RangeDocument } from './range-document.ts';
 import type { LedgerReader } from './reader-io.ts';
+import { rotationLines } from './rotation.ts';
 import { breathe } from './scan-io.ts';
 import { TraceLines } from './trace-lines.ts';
 
@@ -35,6 +36,7 @@ export async function proveLogRange(
   const proof = encodeLogProof({
     range,
     checkpoint: reader.head.note,
+    ...(reader.epochs.length === 1 ? {} : { keys: keysOf(reader) }),
     ...(trace === undefined ? {} : { trace }),
   });
   return { proof, range, lines };
@@ -42,6 +44,10 @@ export async function proveLogRange(
 
 function everyOf(from: number, to: number): number[] {
   return Array.from({ length: to - from }, (_, i) => from + i);
+}
+
+function keysOf({ genesisBytes, epochs }: LedgerReader): LogKeys {
+  return { genesis: decodeUtf8(genesisBytes), rotations: rotationLines(epochs) };
 }
 
 function noSuchRange({ size }: LedgerReader, from: number, to: number): LedgerError {

@@ -17,22 +17,29 @@ export type LogProof = {
   readonly range: RangeDocument;
   /** The signed note over `range.size` lines, verbatim. */
   readonly checkpoint: Uint8Array;
+  /** Where the log's key was changed: how the key that is known leads to the one that signed. */
+  readonly keys?: LogKeys;
   /** The trace, all of whose lines are shown. */
   readonly trace?: string;
 };
+
+/** genesis.json and the `log.rotate` lines of a log, verbatim. */
+export type LogKeys = { readonly genesis: string; readonly rotations: readonly string[] };
 
 type LogProofJson = {
   readonly v: 1;
   readonly checkpoint: string;
   readonly only?: { readonly trace: string };
   readonly range: JsonObject;
+  readonly keys?: LogKeys;
 };
 
 /** Canonical JSON, without a newline. @throws LedgerError RANGE_PROOF_MALFORMED if it could not be parsed again */
-export function encodeLogProof({ range, checkpoint, trace }: LogProof): Uint8Array {
+export function encodeLogProof({ range, checkpoint, keys, trace }: LogProof): Uint8Array {
   const only = trace === undefined ? {} : { only: { trace } };
+  const passedOn = keys === undefined ? {} : { keys };
   const json = parseCanonicalJson(encodeRangeDocument(range), { maxBytes: MAX_RANGE_PROOF_BYTES });
-  const bytes = encodeCanonicalJson({ v: 1, checkpoint: decodeUtf8(checkpoint), ...only, range: json });
+  const bytes = encodeCanonicalJson({ v: 1, checkpoint: decodeUtf8(checkpoint), ...only, ...passedOn, range: json });
   parseLogProof(bytes);
   return bytes;
 }
@@ -47,10 +54,11 @@ export function isLogProof(bytes: Uint8Array): boolean {
  * @throws LedgerError RANGE_PROOF_MALFORMED
  */
 export function parseLogProof(bytes: Uint8Array): LogProof {
-  const { checkpoint, only, range } = parseJson(bytes.at(-1) === 0x0a ? bytes.subarray(0, -1) : bytes);
+  const { checkpoint, only, range, keys } = parseJson(bytes.at(-1) === 0x0a ? bytes.subarray(0, -1) : bytes);
   return {
     range: parseRangeDocument(encodeCanonicalJson(range)),
     checkpoint: utf8(checkpoint),
+    ...(keys === undefined ? {} : { keys }),
     ...(only === undefined ? {} : { trace: only.trace }),
   };
 }

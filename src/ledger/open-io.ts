@@ -25,7 +25,12 @@ export function assertLedger(directory: string): void {
  */
 export function readGenesis(directory: string): Genesis {
   assertLedger(directory);
-  return parseGenesis(readPlainFile(join(directory, GENESIS_FILE), MAX_ENVELOPE_BYTES));
+  return parseGenesis(readGenesisBytes(directory));
+}
+
+/** genesis.json, verbatim. @throws DurableError */
+export function readGenesisBytes(directory: string): Uint8Array {
+  return readPlainFile(join(directory, GENESIS_FILE), MAX_ENVELOPE_BYTES);
 }
 
 export function headFile(directory: string, slot: HeadSlot): string {

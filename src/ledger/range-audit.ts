@@ -4,6 +4,7 @@ import type { TracedLine } from '../core/evidence/trace-chain.ts';
 import type { PublicKey } from '../core/keys.ts';
 import { HASH_BYTES } from '../core/merkle.ts';
 import { leafOf } from './chain.ts';
+import { type Epochs, isKeyOfLine } from './epochs.ts';
 import { LedgerError, type LedgerErrorCode } from './errors.ts';
 import { type Line, parseLine } from './line.ts';
 import { verifyLineSignature } from './line-signature.ts';
@@ -19,7 +20,9 @@ export type RangeAuditParts = {
   readonly hash: HashFunction;
   /** What line 0's `prev` must be. */
   readonly genesis?: Digest;
-  /** Who may sign lines in this log. */
+  /** The log's own keys, each for the lines of its time. */
+  readonly epochs?: Epochs;
+  /** Who else may sign lines in this log. */
   readonly signers: readonly PublicKey[];
   /** The lines of this trace are gathered. */
   readonly traceId?: string;
@@ -142,8 +145,12 @@ export class RangeAudit {
     }
     this.signed += 1;
     if (this.signatureFlaw !== undefined) return;
-    const signer = this.#parts.signers.find(({ keyid }) => keyid === line.kid);
-    if (signer === undefined) {
+    const { epochs, signers } = this.#parts;
+    const own = epochs?.find(({ key }) => key.keyid === line.kid)?.key;
+    const signer = own ?? signers.find(({ keyid }) => keyid === line.kid);
+    if (own !== undefined && epochs !== undefined && !isKeyOfLine(epochs, own.keyid, where.seq)) {
+      this.#distrust(where, 'EPOCH_MISMATCH', "it is signed by a key that was not the log's at that line");
+    } else if (signer === undefined) {
       this.#distrust(where, 'LINE_SIGNER_UNKNOWN', `it is signed by ${line.kid}, a key not known for this log`);
     } else if (!verifyLineSignature(line, signer)) {
       this.#distrust(where, 'LINE_SIGNATURE', 'its signature is not valid');

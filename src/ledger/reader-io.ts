@@ -10,6 +10,7 @@ import { parseNote } from '../core/signed-note.ts';
 import { encodeTlogProof } from '../core/tlog-proof.ts';
 import { leafOf } from './chain.ts';
 import { EntryReader } from './entry-reader-io.ts';
+import type { Epochs } from './epochs.ts';
 import { requireEpochs } from './epochs-io.ts';
 import { LedgerError } from './errors.ts';
 import { CHECKPOINTS_DIRECTORY, HISTORY_FILE, MAX_HISTORY_LINE_BYTES } from './format.ts';
@@ -17,7 +18,7 @@ import type { Genesis } from './genesis.ts';
 import { createHashFunction } from './hashing.ts';
 import { type SignedHead, verifyHead } from './heads.ts';
 import { parseHistoryLine } from './history.ts';
-import { readGenesis, requireHeads } from './open-io.ts';
+import { readGenesis, readGenesisBytes, requireHeads } from './open-io.ts';
 import type { RangeDocument } from './range-document.ts';
 import { scanLines } from './scan-io.ts';
 import { PROOF_READ_AHEAD, StoredTree } from './tree-files-io.ts';
@@ -29,6 +30,10 @@ import { PROOF_READ_AHEAD, StoredTree } from './tree-files-io.ts';
  */
 export type LedgerReader = Disposable & {
   readonly genesis: Genesis;
+  /** genesis.json, verbatim. */
+  readonly genesisBytes: Uint8Array;
+  /** The log's keys, the newest last. */
+  readonly epochs: Epochs;
   readonly head: SignedHead;
   /** Lines that the head covers. */
   readonly size: number;
@@ -65,21 +70,27 @@ export type LedgerReader = Disposable & {
 export async function openLedgerReader(directory: string): Promise<LedgerReader> {
   const genesis = readGenesis(directory);
   const { newest } = requireHeads(directory, genesis);
+  // After the head: epochs are only ever added, so these know its key.
+  const epochs = requireEpochs(directory, genesis);
   const hash = await createHashFunction(genesis.hash);
-  return new Reader(directory, genesis, newest, hash);
+  return new Reader(directory, genesis, epochs, newest, hash);
 }
 
 class Reader implements LedgerReader {
   readonly genesis: Genesis;
+  readonly genesisBytes: Uint8Array;
+  readonly epochs: Epochs;
   readonly head: SignedHead;
   readonly #directory: string;
   readonly #hash: HashFunction;
   readonly #entries: EntryReader;
   readonly #tree: StoredTree;
 
-  constructor(directory: string, genesis: Genesis, head: SignedHead, hash: HashFunction) {
+  constructor(directory: string, genesis: Genesis, epochs: Epochs, head: SignedHead, hash: HashFunction) {
     this.#directory = directory;
     this.genesis = genesis;
+    this.genesisBytes = readGenesisBytes(directory);
+    this.epochs = epochs;
     this.head = { checkpoint: head.checkpoint, note: head.note };
     this.#hash = hash;
     this.#entries = new EntryReader(directory, genesis.limits.rotate);
@@ -177,7 +188,7 @@ class Reader implements LedgerReader {
     try {
       const note = parseHistoryLine(line);
       if (parseCheckpoint(parseNote(note).text).size !== size) return undefined;
-      return { note, checkpoint: verifyHead(note, this.genesis, requireEpochs(this.#directory, this.genesis)) };
+      return { note, checkpoint: verifyHead(note, this.genesis, this.epochs) };
     } catch {
       // Not one we could hand to anybody; `verifyLedger` reports it.
       return undefined;

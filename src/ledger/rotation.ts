@@ -1,5 +1,5 @@
 import rotationSchema from '../../schemas/rotation.schema.json' with { type: 'json' };
-import { concatBytes } from '../core/bytes.ts';
+import { concatBytes, decodeUtf8, utf8 } from '../core/bytes.ts';
 import { type Digest, formatDigest } from '../core/digest.ts';
 import { type Envelope, signEnvelope, signingKeys } from '../core/dsse.ts';
 import { embedEnvelope, parseEmbeddedEnvelope } from '../core/embedded-envelope.ts';
@@ -84,6 +84,16 @@ export function addEpoch(epochs: Epochs, genesis: Genesis, bytes: Uint8Array): E
 }
 
 const NEWLINE = 0x0a;
+
+/** The `log.rotate` lines of a log as text, for documents that carry them. */
+export function rotationLines(epochs: Epochs): string[] {
+  return epochs.flatMap(({ line }) => (line === undefined ? [] : [decodeUtf8(line)]));
+}
+
+/** Epochs from such lines. @throws LedgerError as {@link addEpoch} */
+export function epochsFromLines(lines: readonly string[], genesis: Genesis): Epochs {
+  return parseEpochs(utf8(lines.map((line) => `${line}\n`).join('')), genesis);
+}
 
 /** The `log.rotate` lines of a log, verbatim, each with its newline: what {@link parseEpochs} reads. */
 export function encodeEpochs(epochs: Epochs): Uint8Array {

@@ -8,19 +8,24 @@ import { type Envelope, signEnvelope } from '../../src/core/dsse.ts';
 import { embedEnvelope, parseEmbeddedEnvelope } from '../../src/core/embedded-envelope.ts';
 import type { EmbeddedEnvelope } from '../../src/core/event-data.ts';
 import { encodeCanonicalJson, parseCanonicalJson } from '../../src/core/jcs.ts';
-import type { PrivateKey } from '../../src/core/keys.ts';
+import { formatPrivateKey, type PrivateKey } from '../../src/core/keys.ts';
 import { rootOfLeaves } from '../../src/core/merkle.ts';
 import type { JsonObject } from '../../src/core/strict-json.ts';
 import { leafOf } from '../../src/ledger/chain.ts';
 import { readEpochs } from '../../src/ledger/epochs-io.ts';
 import { createHashFunction } from '../../src/ledger/hashing.ts';
 import { encodeLine, type Line, parseLine, signLine } from '../../src/ledger/line.ts';
+import { encodeLogProof, parseLogProof } from '../../src/ledger/log-proof.ts';
+import { verifyLogProof } from '../../src/ledger/log-proof-check.ts';
+import { proveLogRange } from '../../src/ledger/log-proof-io.ts';
 import { readGenesis } from '../../src/ledger/open-io.ts';
 import { openLedgerReader } from '../../src/ledger/reader-io.ts';
 import { type RotateOptions, rotateLedger } from '../../src/ledger/rotate-io.ts';
 import { addEpoch, parseEpochs } from '../../src/ledger/rotation.ts';
+import { expectError, inside, jsonOf } from '../support/cli.ts';
 import { expectCode, expectCodeAsync } from '../support/expect-code.ts';
 import { testKey } from '../support/keys.ts';
+import { tempDirectory } from '../support/temp.ts';
 import {
   append,
   copyOf,
@@ -374,5 +379,52 @@ describe('a crash in a rotation', () => {
     appendFileSync(join(directory, ENTRIES), `${decodeUtf8(half)}\n`);
     await expectCodeAsync(open(directory, { key: second }), 'WRONG_KEY');
     await expectCodeAsync(open(directory), 'TAMPERED');
+  });
+});
+
+describe('what is shown of a log whose key changed', () => {
+  it('is proved to whoever knows one of its keys, and to nobody else', async () => {
+    const directory = await rotated();
+    using reader = await openLedgerReader(directory);
+    const { proof, lines } = await proveLogRange(reader, { from: 2, to: 10 });
+    for (const key of [logKey, second, third]) {
+      const report = verifyLogProof({ proof, lines, key: key.publicKey });
+      expect([report.verdict, report.signers]).toEqual(['trusted', [{ keyid: third.publicKey.keyid, role: 'log' }]]);
+    }
+    const codeOf = (bytes: Uint8Array, key = logKey) =>
+      verifyLogProof({ proof: bytes, lines, key: key.publicKey }).checks.find(({ status }) => status === 'fail')?.code;
+    expect(codeOf(proof, testKey('stranger'))).toBe('WRONG_KEY');
+    const parsed = parseLogProof(proof);
+    const { genesis = '', rotations = [] } = parsed.keys ?? {};
+    const as = (lines: readonly string[]) => encodeLogProof({ ...parsed, keys: { genesis, rotations: lines } });
+    expect(codeOf(as(rotations.slice(0, 1)))).toBe('NOTE_SIGNATURE');
+    expect(codeOf(as(rotations.toReversed()))).toBe('ROTATION_ORDER');
+    const half = encodeLine(resigned(utf8(rotations[1] ?? ''), [third]));
+    expect(codeOf(as([rotations[0] ?? '', decodeUtf8(half)]))).toBe('ROTATION_SIGNATURE');
+    const { keys: _, ...without } = parsed;
+    expect(codeOf(encodeLogProof(without))).toBe('NOTE_SIGNATURE');
+  });
+});
+
+describe('ledger rotate', () => {
+  it('changes the key of a log, once, and never of one of several that share theirs', async () => {
+    const { directory } = await testLedger({ lines: 2 });
+    const folder = tempDirectory();
+    const files = [logKey, second].map((key, i) => {
+      const path = join(folder, `${i}.pem`);
+      writeFileSync(path, formatPrivateKey(key.handle), { mode: 0o600 });
+      return path;
+    });
+    const [from = '', to = ''] = files;
+    const run = () => inside(['ledger', 'rotate', directory, '--key', from, '--new-key', to, '--json']);
+    const told = { log: directory, epoch: 1, keyid: second.publicKey.keyid, seq: 2 };
+    expect(jsonOf(await run(), 'ledger-rotate')).toEqual({ ...told, changed: true });
+    expect(jsonOf(await run(), 'ledger-rotate')).toEqual({ ...told, changed: false });
+    await expectTrusted(directory, { key: second.publicKey });
+    expectError(await inside(['ledger', 'rotate', directory, '--key', to, '--new-key', from]), 'KEY_REUSED', 5);
+    const data = join(tempDirectory(), 'data');
+    expect((await inside(['init', '--data', data])).code).toBe(0);
+    const own = ['ledger', 'rotate', join(data, 'logs/install'), '--key', from, '--new-key', to, '--data', data];
+    expectError(await inside(own), 'OWN_LOG', 5);
   });
 });

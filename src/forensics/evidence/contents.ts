@@ -2,8 +2,10 @@ import { encodeHex, equalBytes } from '../../core/bytes.ts';
 import { parseDigest } from '../../core/digest.ts';
 import { payloadDigest } from '../../core/dsse.ts';
 import { countShown } from '../../core/range-proof.ts';
+import type { Epochs } from '../../ledger/epochs.ts';
 import { type Genesis, parseGenesis } from '../../ledger/genesis.ts';
 import { parseRangeDocument, type RangeDocument } from '../../ledger/range-document.ts';
+import { epochsFromLines } from '../../ledger/rotation.ts';
 import { parseEnrolmentEnvelope } from '../../verify/enrolment.ts';
 import { type ForensicsError, untrusted } from '../errors.ts';
 import { encodeBagInfo, type FileFacts, payloadOf } from './bag.ts';
@@ -19,6 +21,7 @@ export type PackageLog = {
   readonly place: LogPlace;
   readonly packaged: PackagedLog;
   readonly genesis: Genesis;
+  readonly epochs: Epochs;
   readonly range: RangeDocument;
   /** The signed note, verbatim. */
   readonly checkpoint: Uint8Array;
@@ -97,7 +100,8 @@ function openLog(place: LogPlace, packaged: PackagedLog, files: FileFacts, docum
   }
   if (lines * MIN_LINE_BYTES > bytes)
     throw mismatch(`${describeLog(place)} can't have ${lines} lines in ${bytes} bytes`);
-  return { place, packaged, genesis, range, checkpoint: need(documents, logPath(place, 'checkpoint')) };
+  const epochs = epochsFromLines(packaged.rotations ?? [], genesis);
+  return { place, packaged, genesis, epochs, range, checkpoint: need(documents, logPath(place, 'checkpoint')) };
 }
 
 /** The directories of logs that there are, whatever any document says. */

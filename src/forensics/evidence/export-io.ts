@@ -10,6 +10,7 @@ import type { Time } from '../../core/time.ts';
 import { durableErrorFrom } from '../../durable/errors.ts';
 import { temporaryName } from '../../durable/files-io.ts';
 import { encodeRangeDocument } from '../../ledger/range-document.ts';
+import { rotationLines } from '../../ledger/rotation.ts';
 import { parseEnrolmentEnvelope } from '../../verify/enrolment.ts';
 import { parseEnrolmentPayload } from '../../verify/enrolment-document.ts';
 import { ForensicsError } from '../errors.ts';
@@ -106,7 +107,11 @@ async function writePackage(
     const { size, from, to } = range;
     const shown = countShown(range);
     const counts = { size, from, to, lines: shown, withheld: to - from - shown, bytes: fact.size };
-    packaged.push({ host: place.host, log: { log: place.log, origin, genesis: digest, hash, ...counts } });
+    const rotations = reader.epochs.length === 1 ? {} : { rotations: rotationLines(reader.epochs) };
+    packaged.push({
+      host: place.host,
+      log: { log: place.log, origin, genesis: digest, hash, ...counts, ...rotations },
+    });
   }
   const enrolments = relevantEnrolments(options, new Set(packaged.map(({ host }) => host)));
   for (const [digest, bytes] of enrolments) documents.set(enrolmentPath(digest.slice('sha256:'.length)), bytes);

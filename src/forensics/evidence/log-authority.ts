@@ -1,6 +1,7 @@
-import { verifyCheckpoint } from '../../core/checkpoint.ts';
-import { formatDigest } from '../../core/digest.ts';
-import { isSameKey, type PublicKey } from '../../core/keys.ts';
+import { type Digest, formatDigest } from '../../core/digest.ts';
+import { isSameKey, type KeyId, type PublicKey } from '../../core/keys.ts';
+import { keyOfHead } from '../../ledger/epochs.ts';
+import { verifyHead } from '../../ledger/heads.ts';
 import { type Admissions, keysOfHost } from '../../verify/enrolment-admission.ts';
 import type { TrustRoot } from '../../verify/root-document.ts';
 import { untrusted } from '../errors.ts';
@@ -15,18 +16,25 @@ import { unknownKey } from './seal.ts';
  *   host, genesis or key); or the reason why its enrolment does not count
  */
 export function assertLogsEnrolled(logs: readonly PackageLog[], admissions: Admissions): void {
-  for (const { place, genesis } of logs) {
+  for (const log of logs) {
+    const { place, genesis } = log;
     const named = admissions.logs.filter(({ origin }) => origin === genesis.origin);
     if (named.length === 0) throw unknownKey(admissions, genesis.key.keyid, describeLog(place));
-    const admitted = named.some(
-      ({ host, genesis: digest, hash, key }) =>
-        host === genesis.host && digest === genesis.digest && hash === genesis.hash && isSameKey(key, genesis.key),
-    );
-    if (!admitted) {
+    if (enrolledEpoch(log, admissions) === undefined) {
       const message = `${describeLog(place)} is not the one that was enrolled under its name: another host, genesis or key`;
       throw untrusted('LOG_NOT_ENROLLED', message);
     }
   }
+}
+
+/** The newest epoch whose key an enrolment of this very log names. */
+function enrolledEpoch({ genesis, epochs }: PackageLog, admissions: Admissions): number | undefined {
+  const own = admissions.logs.filter(
+    ({ origin, host, genesis: digest, hash }) =>
+      origin === genesis.origin && host === genesis.host && digest === genesis.digest && hash === genesis.hash,
+  );
+  const index = epochs.findLastIndex((epoch) => own.some(({ key }) => isSameKey(key, epoch.key)));
+  return index === -1 ? undefined : index;
 }
 
 /**
@@ -36,25 +44,44 @@ export function assertLogsEnrolled(logs: readonly PackageLog[], admissions: Admi
  *   CHECKPOINT_SIZE or KEY_REVOKED
  * @returns the roots, in the order of the logs
  */
-export function checkCheckpoints(logs: readonly PackageLog[], root: TrustRoot): readonly Uint8Array[] {
-  return logs.map(({ place, packaged, genesis, checkpoint: note }) => {
-    const { key, hash, origin } = genesis;
-    const checkpoint = verifyCheckpoint(note, { key, hash, origin });
+export function checkCheckpoints(
+  logs: readonly PackageLog[],
+  admissions: Admissions,
+  root: TrustRoot,
+): readonly Uint8Array[] {
+  return logs.map((log) => {
+    const { place, packaged, genesis, epochs, checkpoint: note } = log;
+    const { hash, origin } = genesis;
+    const checkpoint = verifyHead(note, genesis, epochs);
     const { size } = checkpoint;
     if (size !== packaged.size) {
       const message = `the checkpoint of ${describeLog(place)} is over ${size} lines, and its proof over ${packaged.size}`;
       throw untrusted('CHECKPOINT_SIZE', message);
     }
-    const revoked = root.document.revoked.keys.find(({ keyid }) => keyid === key.keyid);
-    const digest = formatDigest(hash, checkpoint.root);
-    const isSpared = revoked?.validThrough?.some(
-      (head) => head.origin === origin && head.size === size && head.root === digest,
-    );
-    if (revoked !== undefined && isSpared !== true) {
+    const { keyid } = keyOfHead(epochs, size);
+    if (!isSpared(root, keyid, { origin, size, root: formatDigest(hash, checkpoint.root) })) {
       throw untrusted('KEY_REVOKED', `the key of ${describeLog(place)} is revoked, and not for this checkpoint spared`);
+    }
+    // A revoked key may be in a thief's hands: it passed its log on only with a head that its revocation knows.
+    for (const [i, { last }] of epochs.entries()) {
+      const before = epochs[i - 1];
+      if (before === undefined || last === undefined || i <= (enrolledEpoch(log, admissions) ?? 0)) continue;
+      if (last.size >= size || isSpared(root, before.key.keyid, { origin, ...last })) continue;
+      const problem = `was given to its next key by one that is revoked, and not for its head over ${last.size} lines spared`;
+      throw untrusted('KEY_REVOKED', `${describeLog(place)} ${problem}`);
     }
     return checkpoint.root;
   });
+}
+
+/** Not revoked, or revoked with this very head excepted (`validThrough`). */
+function isSpared(root: TrustRoot, keyid: KeyId, head: { origin: string; size: number; root: Digest }): boolean {
+  const revoked = root.document.revoked.keys.find((one) => one.keyid === keyid);
+  if (revoked === undefined) return true;
+  const { origin, size, root: digest } = head;
+  return (
+    revoked.validThrough?.some((one) => one.origin === origin && one.size === size && one.root === digest) === true
+  );
 }
 
 /** The keys that may sign lines in a log: those of its host's enrolled logs, without revoked ones. */

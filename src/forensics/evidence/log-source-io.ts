@@ -1,10 +1,7 @@
-import { readFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename } from 'node:path';
 import type { HashFunction } from '../../core/digest.ts';
 import { escapeForTerminal } from '../../core/terminal-text.ts';
-import { durableErrorFrom } from '../../durable/errors.ts';
 import { LedgerError } from '../../ledger/errors.ts';
-import { GENESIS_FILE } from '../../ledger/format.ts';
 import type { Genesis } from '../../ledger/genesis.ts';
 import { createHashFunction } from '../../ledger/hashing.ts';
 import type { RangeDocument } from '../../ledger/range-document.ts';
@@ -22,11 +19,11 @@ export class LogSource implements Disposable {
   readonly reader: LedgerReader;
   readonly hash: HashFunction;
 
-  private constructor(directory: string, reader: LedgerReader, hash: HashFunction, genesisBytes: Uint8Array) {
+  private constructor(directory: string, reader: LedgerReader, hash: HashFunction) {
     this.reader = reader;
     this.genesis = reader.genesis;
     this.hash = hash;
-    this.genesisBytes = genesisBytes;
+    this.genesisBytes = reader.genesisBytes;
     this.place = { host: reader.genesis.host, log: basename(directory) };
   }
 
@@ -39,7 +36,7 @@ export class LogSource implements Disposable {
     const reader = await openLedgerReader(directory);
     try {
       const hash = await createHashFunction(reader.genesis.hash);
-      return new LogSource(directory, reader, hash, readFile(join(directory, GENESIS_FILE)));
+      return new LogSource(directory, reader, hash);
     } catch (cause) {
       reader.close();
       throw cause;
@@ -62,13 +59,5 @@ export class LogSource implements Disposable {
 
   [Symbol.dispose](): void {
     this.reader.close();
-  }
-}
-
-function readFile(path: string): Uint8Array {
-  try {
-    return new Uint8Array(readFileSync(path));
-  } catch (cause) {
-    throw durableErrorFrom(cause, 'read', path);
   }
 }

@@ -36,6 +36,8 @@ export type PackagedLog = {
   readonly withheld: number;
   /** Of lines.ndjson. */
   readonly bytes: number;
+  /** The log's `log.rotate` lines, verbatim, where its key was changed. */
+  readonly rotations?: readonly string[];
 };
 
 /** @throws ForensicsError PACKAGE_MALFORMED if it could not be parsed again */

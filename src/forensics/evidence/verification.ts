@@ -105,7 +105,7 @@ export class EvidenceVerification {
     });
     const roots = this.#run('checkpoints', () => {
       const { logs } = contents ?? { logs: [] };
-      return ["each signed by its log's enrolled key", checkCheckpoints(logs, this.#trust.root)];
+      return ["each signed by its log's enrolled key", checkCheckpoints(logs, admissions, this.#trust.root)];
     });
     if (contents === undefined || roots === undefined) return [];
     this.#roots = roots;
@@ -118,6 +118,7 @@ export class EvidenceVerification {
           lines: log.packaged.lines,
           hash: this.#hashes[log.genesis.hash],
           genesis: log.genesis.digest,
+          epochs: log.epochs,
           signers: lineSigners(log, admissions, this.#trust.root),
           ...(trace === undefined ? {} : { traceId: trace }),
         }),

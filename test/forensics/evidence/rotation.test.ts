@@ -1,0 +1,42 @@
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { readEpochs } from '../../../src/ledger/epochs-io.ts';
+import { readGenesis } from '../../../src/ledger/open-io.ts';
+import { rotateLedger } from '../../../src/ledger/rotate-io.ts';
+import { systemSurroundings } from '../../../src/ledger/surroundings-io.ts';
+import { parseRoot } from '../../../src/verify/trust-root.ts';
+import { testKey } from '../../support/keys.ts';
+import { tempDirectory } from '../../support/temp.ts';
+import { rootDocument, rootFile } from '../../support/trust.ts';
+import { ENCLAVE, expectRefused, expectTrusted, exportOf, judge, rootWith, trustOf, writeHost } from './sample.ts';
+
+it('a package of logs whose key was changed leads from the enrolled key to the one that signed', async () => {
+  const data = tempDirectory();
+  const host = await writeHost(data);
+  const [old, next] = [testKey('host-1 log'), testKey('host-1 log, second')];
+  const heads: { origin: string; size: number; root: string }[] = [];
+  for (const { directory } of [host.procmond, host.agent, host.install]) {
+    const issuedAt = '2026-02-01T00:00:00.000Z';
+    const { epoch } = await rotateLedger({ directory, key: old, newKey: next, issuedAt, ...systemSurroundings() });
+    heads.push({ origin: readGenesis(directory).origin, size: epoch.last?.size ?? 0, root: epoch.last?.root ?? '' });
+    expect(readEpochs(directory, readGenesis(directory)).epochs).toHaveLength(2);
+  }
+  const out = join(data, 'plant-7-1.evidence.tar');
+  await exportOf([host], out, { key: testKey('clerk-a') });
+  expectTrusted(await judge(out));
+
+  // The old key was given up because it was stolen: what it passed on counts from the very heads that are known.
+  const revoking = (validThrough: readonly { origin: string; size: number; root: string }[]) => {
+    const document = rootDocument({ roles: ENCLAVE });
+    const keys = [{ keyid: old.publicKey.keyid, validThrough }];
+    return trustOf({
+      root: parseRoot(rootFile({ ...document, revoked: { ...document.revoked, keys } }).bytes),
+    });
+  };
+  expectTrusted(await judge(out, revoking(heads)));
+  expectRefused(await judge(out, revoking([])), 'checkpoints', 'KEY_REVOKED');
+  const others = heads.map((head) => ({ ...head, size: head.size - 1 }));
+  expectRefused(await judge(out, revoking(others)), 'checkpoints', 'KEY_REVOKED');
+  const isNewRevoked = rootWith({ revoked: ['host-1 log, second'], keys: { 'host-1 log, second': {} } });
+  expectRefused(await judge(out, trustOf({ root: isNewRevoked })), 'checkpoints', 'KEY_REVOKED');
+});
