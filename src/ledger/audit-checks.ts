@@ -5,6 +5,7 @@ import type { Audit } from './audit.ts';
 import type { CheckList, Outcome, Problem } from './check-list.ts';
 import { currentEpoch, type Epochs, lastHeads } from './epochs.ts';
 import type { LedgerErrorCode } from './errors.ts';
+import { LOG_PRUNE } from './format.ts';
 import type { Genesis } from './genesis.ts';
 import type { Heads } from './heads.ts';
 import type { HistoryAudit } from './history-audit.ts';
@@ -50,14 +51,20 @@ function checkLines({ audit, epochs, heads, surplus }: Audited): Outcome<true> |
   if (stranger !== undefined) {
     return problem('FILE_SURPLUS', `${escapeForTerminal(stranger)} can't be part of this log, which ends before it`);
   }
+  const { pruned, prunable } = audit;
+  if (pruned > prunable) {
+    const reason = `the first ${pruned} lines are gone, and the log has no ${LOG_PRUNE} entry that says so (${prunable} may be)`;
+    return problem('PRUNE_UNRECORDED', reason);
+  }
   const parts = [`${size} lines, each attached to the one before it`];
+  if (pruned > 0) parts.push(`of the first ${pruned}, dropped as a ${LOG_PRUNE} entry says, only the hashes are left`);
   if (size > signed) parts.push(`the last ${size - signed} not signed yet`);
   if (unfinished > 0) parts.push(`${unfinished} bytes of an unfinished line after them not counted`);
   if (recoveries > 0) parts.push(`${recoveries} recoveries from a crash are recorded`);
   return {
     value: true,
     reason: parts.join('; '),
-    detail: { lines: size, unsigned: size - signed, unfinished, recoveries },
+    detail: { lines: size, unsigned: size - signed, unfinished, recoveries, ...(pruned > 0 ? { pruned } : {}) },
   };
 }
 

@@ -7,10 +7,10 @@ import type { Problem } from './check-list.ts';
 import { type ClockedLine, ClockFollower, type ClockJump } from './clock.ts';
 import { type Epochs, isKeyOfLine } from './epochs.ts';
 import { LedgerError } from './errors.ts';
-import { CLOCK_JUMP, EPOCHS_FILE, LOG_RECOVERY, LOG_ROTATE, MAX_LINE_BYTES } from './format.ts';
+import { CLOCK_JUMP, EPOCHS_FILE, LOG_PRUNE, LOG_RECOVERY, LOG_ROTATE, MAX_LINE_BYTES } from './format.ts';
 import type { Genesis } from './genesis.ts';
 import type { HistoryAudit } from './history-audit.ts';
-import type { Line } from './line.ts';
+import { type Line, parseLine } from './line.ts';
 import { LineScanner, type ScannedLine } from './line-scan.ts';
 import { verifyLineSignature } from './line-signature.ts';
 import { type Place, problemAt, type WalkedLine } from './place.ts';
@@ -52,6 +52,9 @@ export class Audit {
   /** Bytes of a last line that is being written, or was when a crash came. */
   unfinished = 0;
   signed = 0;
+  /** Lines that were dropped, and up to where a signed entry says that they may have been. */
+  pruned = 0;
+  prunable = 0;
   jumps = 0;
   recoveries = 0;
 
@@ -80,6 +83,27 @@ export class Audit {
     return this.#roots.get(size);
   }
 
+  /** A line that was dropped: its hash is what is left of it. */
+  takePruned(leaf: Uint8Array): boolean {
+    const seq = this.#size;
+    const known = this.#parts.epochs.find(({ start, line }) => line !== undefined && start === seq)?.line;
+    if (known !== undefined && !equalBytes(leafOf(this.#parts.hash, known), leaf)) {
+      this.lines = { code: 'EPOCH_MISMATCH', reason: `${EPOCHS_FILE} has another line ${seq} than the log had` };
+      return false;
+    }
+    this.#grow(leaf);
+    this.pruned += 1;
+    return true;
+  }
+
+  #grow(leaf: Uint8Array): void {
+    this.#parts.tree.take(this.#frontier.append(leaf));
+    this.#leaf = leaf;
+    this.#size += 1;
+    this.#noteRoot();
+    this.#parts.history.take(this.#frontier);
+  }
+
   /** @returns whether the next line can be looked at: after the first that doesn't hold, none can */
   take({ bytes, place, flaw }: WalkedLine): boolean {
     if (flaw !== undefined) {
@@ -89,12 +113,9 @@ export class Audit {
     const line = this.#scan(bytes) ?? this.#attach(bytes, place);
     if (line === undefined || !this.#isKnownEpoch(line, bytes, place)) return false;
     const leaf = leafOf(this.#parts.hash, bytes);
-    this.#parts.tree.take(this.#frontier.append(leaf));
-    this.#leaf = leaf;
-    this.#size += 1;
+    this.#grow(leaf);
     this.#last = place;
-    this.#noteRoot();
-    this.#parts.history.take(this.#frontier);
+    this.#notePrune(line, bytes);
     this.#checkClock(line, place);
     if (line.kid !== undefined) this.#checkSignature(line, place);
     return true;
@@ -109,8 +130,9 @@ export class Audit {
 
   /** A rotation that epochs.ndjson doesn't hold would let heads be signed by a key that nobody passed on. */
   #isKnownEpoch({ type, seq }: ScannedLine | Line, bytes: Uint8Array, place: Place): boolean {
-    const known = this.#parts.epochs.find(({ start, line }) => line !== undefined && start === seq)?.line;
     const isRotation = type === LOG_ROTATE;
+    if (!isRotation && this.#parts.epochs.length === 1) return true;
+    const known = this.#parts.epochs.find(({ start, line }) => line !== undefined && start === seq)?.line;
     // Beyond the head it may be one that a crash interrupted; or anything: nobody has signed for it yet.
     if (known === undefined && (!isRotation || seq >= this.#parts.signedSize)) return true;
     if (known !== undefined && equalBytes(known, bytes)) return true;
@@ -155,6 +177,12 @@ export class Audit {
 
   #noteRoot(): void {
     if (this.#sizes.has(this.#frontier.size)) this.#roots.set(this.#frontier.size, this.#frontier.root());
+  }
+
+  #notePrune({ type, seq }: ScannedLine | Line, bytes: Uint8Array): void {
+    if (type !== LOG_PRUNE || seq >= this.#parts.signedSize) return;
+    const to = parseLine(bytes).data['to'];
+    if (typeof to === 'number' && to <= seq) this.prunable = Math.max(this.prunable, to);
   }
 
   #checkClock(line: ClockedLine, place: Place): void {

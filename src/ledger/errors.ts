@@ -15,6 +15,11 @@ export type LedgerErrorCode =
   | 'ROTATION_ORDER'
   | 'KEY_REUSED'
   | 'EPOCH_MISMATCH'
+  // dropping old lines
+  | 'PRUNE_REFUSED'
+  | 'PRUNE_HELD'
+  | 'PRUNE_UNRECORDED'
+  | 'LINE_PRUNED'
   // writing
   | 'LEDGER_STOPPED'
   | 'LEDGER_CLOSED'

@@ -2,6 +2,7 @@
 
 export const GENESIS_PAYLOAD_TYPE = 'application/vnd.daemoneye.genesis+json';
 export const ROTATION_PAYLOAD_TYPE = 'application/vnd.daemoneye.rotation+json';
+export const PRUNE_PAYLOAD_TYPE = 'application/vnd.daemoneye.prune+json';
 export const GENESIS_VERSION = 1;
 export const LINE_VERSION = 1;
 
@@ -17,6 +18,8 @@ export const LOCK_FILE = 'lock';
 export const ENTRIES_DIRECTORY = 'entries';
 export const TREE_DIRECTORY = 'tree';
 export const CHECKPOINTS_DIRECTORY = 'checkpoints';
+/** Legal holds: as long as anything lies here, nothing of the log is dropped. */
+export const HOLDS_DIRECTORY = 'holds';
 export const QUARANTINE_DIRECTORY = 'quarantine';
 export const HEAD_SLOTS = ['a', 'b'] as const;
 export type HeadSlot = (typeof HEAD_SLOTS)[number];
@@ -41,6 +44,7 @@ export const MAX_SHOWN_BYTES = 256 * 1024 * 1024;
 /** Entry types that the ledger itself writes. */
 export const CLOCK_JUMP = 'clock.jump';
 export const LOG_RECOVERY = 'log.recovery';
+export const LOG_PRUNE = 'log.prune';
 export const LOG_ROTATE = 'log.rotate';
 
 const SEQ_DIGITS = 12;

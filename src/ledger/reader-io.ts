@@ -19,8 +19,9 @@ import { createHashFunction } from './hashing.ts';
 import { type SignedHead, verifyHead } from './heads.ts';
 import { parseHistoryLine } from './history.ts';
 import { readGenesis, readGenesisBytes, requireHeads } from './open-io.ts';
+import { firstKept } from './pruned-io.ts';
 import type { RangeDocument } from './range-document.ts';
-import { scanLines } from './scan-io.ts';
+import { listEntries, scanLines } from './scan-io.ts';
 import { PROOF_READ_AHEAD, StoredTree } from './tree-files-io.ts';
 
 /**
@@ -37,9 +38,11 @@ export type LedgerReader = Disposable & {
   readonly head: SignedHead;
   /** Lines that the head covers. */
   readonly size: number;
-  /** The exact bytes, without the newline. @throws LedgerError NO_SUCH_ENTRY or TAMPERED; DurableError */
+  /** The first line that is there: those before it were dropped, and only their hashes are left. */
+  readonly first: number;
+  /** The exact bytes, without the newline. @throws LedgerError NO_SUCH_ENTRY, LINE_PRUNED or TAMPERED; DurableError */
   line(seq: number): Promise<Uint8Array>;
-  /** The lines [from, to), each as {@link line} gives it; default all. @throws as `line` */
+  /** The lines [from, to), each as {@link line} gives it; default all that are there. @throws as `line` */
   lines(from?: number, to?: number): AsyncGenerator<Uint8Array, void, undefined>;
   /**
    * A `.tlog-proof` that the line is in the log, under the head or, with `size`, under the checkpoint of that size in
@@ -52,6 +55,8 @@ export type LedgerReader = Disposable & {
    * @throws LedgerError NO_SUCH_ENTRY, TREE_DAMAGED or TAMPERED; DurableError
    */
   proveConsistency(a: number, b: number): Promise<Uint8Array[]>;
+  /** The root over the first `size` lines, which the head is checked to extend. @throws as `proveConsistency` */
+  rootAt(size: number): Promise<Uint8Array>;
   /**
    * What is shown of the range [from, to), and the hashes that stand for the rest, under the head. Checked before it is
    * returned.
@@ -81,6 +86,7 @@ class Reader implements LedgerReader {
   readonly genesisBytes: Uint8Array;
   readonly epochs: Epochs;
   readonly head: SignedHead;
+  readonly first: number;
   readonly #directory: string;
   readonly #hash: HashFunction;
   readonly #entries: EntryReader;
@@ -88,6 +94,7 @@ class Reader implements LedgerReader {
 
   constructor(directory: string, genesis: Genesis, epochs: Epochs, head: SignedHead, hash: HashFunction) {
     this.#directory = directory;
+    this.first = firstKept(listEntries(directory), genesis, head.checkpoint.size);
     this.genesis = genesis;
     this.genesisBytes = readGenesisBytes(directory);
     this.epochs = epochs;
@@ -103,12 +110,14 @@ class Reader implements LedgerReader {
 
   async line(seq: number): Promise<Uint8Array> {
     this.#assertBetween(seq, 0, this.size - 1);
+    this.#assertKept(seq);
     return this.#entries.line(seq);
   }
 
-  async *lines(from = 0, to = this.size): AsyncGenerator<Uint8Array, void, undefined> {
+  async *lines(from = this.first, to = this.size): AsyncGenerator<Uint8Array, void, undefined> {
     this.#assertBetween(to, 0, this.size);
     this.#assertBetween(from, 0, to);
+    if (from < to) this.#assertKept(from);
     for (let seq = from; seq < to; seq += 1) yield this.#entries.line(seq);
   }
 
@@ -138,10 +147,16 @@ class Reader implements LedgerReader {
     return proof;
   }
 
+  async rootAt(size: number): Promise<Uint8Array> {
+    await this.proveConsistency(size, size);
+    return rootAt(this.#hash, size, this.#at);
+  }
+
   async proveRange(from: number, to: number, shown: readonly number[]): Promise<RangeDocument> {
     this.#assertBetween(to, 1, this.size);
     this.#assertBetween(from, 0, to - 1);
     const { origin, hash } = this.genesis;
+    for (const seq of shown.slice(0, 1)) this.#assertKept(seq);
     const leaves = new Map(shown.map((seq) => [seq, leafOf(this.#hash, this.#entries.line(seq))]));
     const { root } = this.head.checkpoint;
     const shape = { size: this.size, from, to, runs: runsOf(shown) };
@@ -198,6 +213,12 @@ class Reader implements LedgerReader {
   #assertBetween(value: number, from: number, to: number): void {
     if (Number.isSafeInteger(value) && value >= from && value <= to) return;
     throw new LedgerError('NO_SUCH_ENTRY', `${value} is outside this log, whose head covers ${this.size} lines`);
+  }
+
+  #assertKept(seq: number): void {
+    if (seq >= this.first) return;
+    const message = `line ${seq} was dropped (ledger prune): its hash is left, and the log begins with line ${this.first}`;
+    throw new LedgerError('LINE_PRUNED', message);
   }
 
   #assertProves(verify: () => void): void {

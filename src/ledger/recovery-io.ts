@@ -13,10 +13,11 @@ import {
   TREE_DIRECTORY,
 } from './format.ts';
 import type { LedgerFile, OpenLedgerFile } from './ledger-file-io.ts';
+import { firstKept } from './pruned-io.ts';
 import { quarantinedAt, quarantineRest, type TornPiece } from './quarantine-io.ts';
 import { type Scan, type ScanOptions, scanForWriting } from './recovery-scan-io.ts';
 import { breathe, listEntries, scanLines } from './scan-io.ts';
-import { TreeWriter } from './tree-files-io.ts';
+import { PASS_READ_AHEAD, StoredTree, TreeWriter } from './tree-files-io.ts';
 import { walkEntries } from './walk-io.ts';
 
 /** A log made ready for appending. */
@@ -110,7 +111,16 @@ async function rewriteTree(options: ScanOptions, scan: Scan, openFile: OpenLedge
   try {
     if (treeFrom !== undefined) {
       const frontier = treeFrom.frontier.clone();
-      for (const batch of walkEntries(directory, genesis.limits.rotate, listEntries(directory), treeFrom)) {
+      const listing = listEntries(directory);
+      const first = firstKept(listing, genesis, options.heads.newest.checkpoint.size);
+      // The leaves of dropped lines stay as they are: they gave the signed root. What stands above them is made anew.
+      using stored = new StoredTree(directory, PASS_READ_AHEAD);
+      for (let seq = treeFrom.seq; seq < first; seq += 1) {
+        const leaf = stored.at(0, seq);
+        if (leaf !== undefined) tree.put(frontier.append(leaf));
+      }
+      const start = treeFrom.seq < first ? { seq: first, offset: 0 } : treeFrom;
+      for (const batch of walkEntries(directory, genesis.limits.rotate, listing, start)) {
         for (const { bytes } of batch) tree.put(frontier.append(leafOf(hash, bytes)));
         await tree.flush();
         await breathe();

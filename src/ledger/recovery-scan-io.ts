@@ -5,10 +5,12 @@ import type { HashFunction } from '../core/digest.ts';
 import { escapeForTerminal } from '../core/terminal-text.ts';
 import { attachLine, type ChainEnd, chainNext, chainStart, leafOf } from './chain.ts';
 import { LedgerError } from './errors.ts';
+import { LOG_PRUNE } from './format.ts';
 import type { Genesis } from './genesis.ts';
 import type { Heads } from './heads.ts';
 import { type Line, parseLine } from './line.ts';
 import type { WalkedLine } from './place.ts';
+import { firstKept, prunedLeaves } from './pruned-io.ts';
 import { breathe, listEntries } from './scan-io.ts';
 import { PASS_READ_AHEAD, StoredTree } from './tree-files-io.ts';
 import { type WalkStart, walkEntries } from './walk-io.ts';
@@ -54,12 +56,16 @@ export async function scanForWriting(options: ScanOptions): Promise<Scan> {
   const pass = new Pass(options, stored);
   const { directory, genesis } = options;
   const listing = listEntries(directory);
-  walk: for (const batch of walkEntries(directory, genesis.limits.rotate, listing)) {
+  const first = firstKept(listing, genesis, options.heads.newest.checkpoint.size);
+  pass.takePruned(prunedLeaves(stored, first));
+  walk: for (const batch of walkEntries(directory, genesis.limits.rotate, listing, { seq: first, offset: 0 })) {
     for (const line of batch) if (!pass.take(line)) break walk;
     await breathe();
   }
   return pass.finish(listing.firstSeqs);
 }
+
+const PRUNE_NEEDLE = `"type":"${LOG_PRUNE}"`;
 
 class Pass {
   readonly #options: ScanOptions;
@@ -70,6 +76,8 @@ class Pass {
   #end: ChainEnd;
   #lastBytes: Uint8Array | undefined;
   #tail = { firstSeq: 0, offset: 0 };
+  #pruned = 0;
+  #prunable = 0;
   #treeDiffers = 0;
   #treeFrom: Scan['treeFrom'];
 
@@ -84,22 +92,50 @@ class Pass {
     this.#checkRoots();
   }
 
-  /** @returns whether the line belongs to the log; after the first that doesn't, none does */
-  take({ bytes, place, flaw }: WalkedLine): boolean {
-    this.#tail = { firstSeq: place.firstSeq, offset: place.offset };
-    if (flaw !== undefined || !this.#attaches(bytes)) return false;
-    const leaf = leafOf(this.#options.hash, bytes);
+  /** Lines that were dropped: what is left of them must add up to what was signed, as the lines would have. */
+  takePruned(leaves: Iterable<Uint8Array>): void {
+    try {
+      for (const leaf of leaves) {
+        const { seq } = this.#end;
+        this.#grow(leaf, { seq, offset: 0 });
+        this.#tail = { firstSeq: seq + 1, offset: 0 };
+        this.#pruned = seq + 1;
+      }
+    } catch (cause) {
+      throw cause instanceof LedgerError && cause.code === 'TREE_DAMAGED' ? this.#tampered(cause.message) : cause;
+    }
+  }
+
+  /** An entry under a signed head says that lines up to there may be gone. */
+  #notePrune(bytes: Uint8Array): void {
+    if (this.#pruned === 0 || this.#end.seq >= this.#options.heads.newest.checkpoint.size) return;
+    if (!Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).includes(PRUNE_NEEDLE)) return;
+    const { type, seq, data } = parseLine(bytes);
+    const to = data['to'];
+    if (type === LOG_PRUNE && typeof to === 'number' && to <= seq) this.#prunable = Math.max(this.#prunable, to);
+  }
+
+  #grow(leaf: Uint8Array, at: WalkStart): void {
     const before = this.#treeFrom === undefined ? this.#frontier.clone() : undefined;
     for (const { level, index, hash } of this.#frontier.append(leaf)) {
       const holds = this.#stored.holds(level, index, hash);
       if (holds === true) continue;
       if (holds === false) this.#treeDiffers += 1;
-      if (before !== undefined) this.#treeFrom ??= { seq: place.seq, offset: place.offset, frontier: before };
+      if (before !== undefined) this.#treeFrom ??= { ...at, frontier: before };
     }
     this.#end = chainNext(this.#end, this.#options.genesis, leaf);
+    this.#checkRoots();
+  }
+
+  /** @returns whether the line belongs to the log; after the first that doesn't, none does */
+  take({ bytes, place, flaw }: WalkedLine): boolean {
+    this.#tail = { firstSeq: place.firstSeq, offset: place.offset };
+    if (flaw !== undefined || !this.#attaches(bytes)) return false;
+    this.#notePrune(bytes);
+    const leaf = leafOf(this.#options.hash, bytes);
+    this.#grow(leaf, { seq: place.seq, offset: place.offset });
     this.#lastBytes = bytes;
     this.#tail = { firstSeq: place.firstSeq, offset: place.offset + bytes.length + 1 };
-    this.#checkRoots();
     return true;
   }
 
@@ -135,6 +171,9 @@ class Pass {
     const size = this.#frontier.size;
     const signed = Math.max(...this.#expected.keys());
     if (size < signed) throw this.#tampered(`${signed} lines were signed and only ${size} are there unharmed`);
+    if (this.#pruned > this.#prunable) {
+      throw this.#tampered(`its first ${this.#pruned} lines are gone, and no ${LOG_PRUNE} entry says so`);
+    }
     return {
       end: this.#end,
       frontier: this.#frontier,

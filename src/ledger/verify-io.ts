@@ -24,6 +24,7 @@ import { createHashFunction } from './hashing.ts';
 import type { Heads } from './heads.ts';
 import { HistoryAudit } from './history-audit.ts';
 import { assertLedger, readGenesis, readHeads } from './open-io.ts';
+import { firstKept, prunedLeaves } from './pruned-io.ts';
 import { breathe, type EntriesListing, listEntries, scanLines } from './scan-io.ts';
 import { TreeAudit } from './tree-audit.ts';
 import { PASS_READ_AHEAD, StoredTree } from './tree-files-io.ts';
@@ -147,23 +148,29 @@ async function audit(
   const sizes = [signedSize, heads.older?.checkpoint.size ?? 0, ...known.map(({ size }) => size)];
   const hash = await createHashFunction(genesis.hash);
   const pass = new Audit({ genesis, hash, signedSize, sizes, epochs, signers, tree, history });
-  const surplus = await walk(directory, genesis, pass);
+  const surplus = await walk(directory, genesis, { pass, stored, signedSize });
   return { genesis, epochs, heads, audit: pass, tree, history, surplus, anchors };
 }
 
 /** @returns the names in entries/ that the walk did not come to */
-async function walk(directory: string, genesis: Genesis, pass: Audit): Promise<string[]> {
+async function walk(
+  directory: string,
+  genesis: Genesis,
+  { pass, stored, signedSize }: { pass: Audit; stored: StoredTree; signedSize: number },
+): Promise<string[]> {
   try {
     const listing = listEntries(directory);
     const { rotate } = genesis.limits;
-    walking: for (const batch of walkEntries(directory, rotate, listing)) {
+    const first = firstKept(listing, genesis, signedSize);
+    for (const leaf of prunedLeaves(stored, first)) if (!pass.takePruned(leaf)) return [];
+    walking: for (const batch of walkEntries(directory, rotate, listing, { seq: first, offset: 0 })) {
       for (const line of batch) if (!pass.take(line)) break walking;
       await breathe();
     }
     return surplusNames(listing, pass.size, rotate);
   } catch (cause) {
-    if (!(cause instanceof DurableError)) throw cause;
-    pass.lines ??= { code: 'FILE_UNREADABLE', reason: cause.message };
+    if (!(cause instanceof DurableError || cause instanceof LedgerError)) throw cause;
+    pass.lines ??= { code: cause instanceof LedgerError ? cause.code : 'FILE_UNREADABLE', reason: cause.message };
     return [];
   }
 }

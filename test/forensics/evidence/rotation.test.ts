@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import type { Digest } from '../../../src/core/digest.ts';
 import { readEpochs } from '../../../src/ledger/epochs-io.ts';
 import { readGenesis } from '../../../src/ledger/open-io.ts';
 import { rotateLedger } from '../../../src/ledger/rotate-io.ts';
@@ -14,11 +15,15 @@ it('a package of logs whose key was changed leads from the enrolled key to the o
   const data = tempDirectory();
   const host = await writeHost(data);
   const [old, next] = [testKey('host-1 log'), testKey('host-1 log, second')];
-  const heads: { origin: string; size: number; root: string }[] = [];
+  const heads: { origin: string; size: number; root: Digest }[] = [];
   for (const { directory } of [host.procmond, host.agent, host.install]) {
     const issuedAt = '2026-02-01T00:00:00.000Z';
     const { epoch } = await rotateLedger({ directory, key: old, newKey: next, issuedAt, ...systemSurroundings() });
-    heads.push({ origin: readGenesis(directory).origin, size: epoch.last?.size ?? 0, root: epoch.last?.root ?? '' });
+    heads.push({
+      origin: readGenesis(directory).origin,
+      size: epoch.last?.size ?? 0,
+      root: epoch.last?.root ?? ('' as Digest),
+    });
     expect(readEpochs(directory, readGenesis(directory)).epochs).toHaveLength(2);
   }
   const out = join(data, 'plant-7-1.evidence.tar');
@@ -26,7 +31,7 @@ it('a package of logs whose key was changed leads from the enrolled key to the o
   expectTrusted(await judge(out));
 
   // The old key was given up because it was stolen: what it passed on counts from the very heads that are known.
-  const revoking = (validThrough: readonly { origin: string; size: number; root: string }[]) => {
+  const revoking = (validThrough: typeof heads) => {
     const document = rootDocument({ roles: ENCLAVE });
     const keys = [{ keyid: old.publicKey.keyid, validThrough }];
     return trustOf({

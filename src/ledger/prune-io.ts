@@ -1,0 +1,129 @@
+import { readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { formatDigest } from '../core/digest.ts';
+import type { EventData } from '../core/event-data.ts';
+import { escapeForTerminal } from '../core/terminal-text.ts';
+import { durableErrorFrom, errnoOf } from '../durable/errors.ts';
+import { syncDirectory } from '../durable/files-io.ts';
+import { hostActor } from './composer.ts';
+import { LedgerError } from './errors.ts';
+import { ENTRIES_DIRECTORY, entriesFileName, HOLDS_DIRECTORY, LOG_PRUNE, TREE_DIRECTORY } from './format.ts';
+import { openLedgerFile } from './ledger-file-io.ts';
+import { parseLine } from './line.ts';
+import type { PruneApproval } from './prune.ts';
+import { openLedgerReader } from './reader-io.ts';
+import { listEntries } from './scan-io.ts';
+import { openLedgerWriter, type WriterOptions } from './writer-io.ts';
+
+export type PruneOptions = WriterOptions & {
+  /** Already verified by the caller: signed by operators who may, under the trust root. */
+  readonly approval: PruneApproval;
+  /** Lines younger than this stay, whoever approved. Milliseconds. */
+  readonly minimumAge: number;
+};
+
+export type Pruned = {
+  /** The first line that is there now. */
+  readonly first: number;
+  /** Lines dropped by this call. */
+  readonly dropped: number;
+};
+
+/**
+ * Drops old lines of a log that nobody has open, whole files from the front, and keeps the tree: every proof of what
+ * remains still works, and verification says how much is gone. A `log.prune` entry with the approval comes first and is
+ * covered by a signed head before anything is removed. Killed anywhere, the log verifies; the same call again finishes.
+ * @throws LedgerError PRUNE_HELD (a legal hold, which wins over any approval); PRUNE_REFUSED (another log or other lines
+ *   than were approved, too young, or not whole files); else as `openLedgerWriter`; DurableError
+ */
+export async function pruneLedger(options: PruneOptions): Promise<Pruned> {
+  const { directory, approval } = options;
+  assertNotHeld(directory);
+  await using writer = await openLedgerWriter(options);
+  // Once more under the lock: whoever puts a hold there while we wait has put it there in time.
+  assertNotHeld(directory);
+  const { isRecorded, first } = await judge(options);
+  if (!isRecorded) {
+    const { to, reason } = approval.order;
+    const { document } = approval;
+    const data: EventData['log.prune'] = { from: first, to, keeps: 'tree', document, reason };
+    await writer.append({ type: LOG_PRUNE, actor: hostActor(writer.genesis), data });
+  }
+  await writer.head();
+  await syncTree(directory);
+  const files = listEntries(directory).firstSeqs.filter((firstSeq) => firstSeq < approval.order.to);
+  // Oldest first, each durably: whatever stops this, what is gone is one stretch at the beginning.
+  for (const firstSeq of files) remove(join(directory, ENTRIES_DIRECTORY, entriesFileName(firstSeq)));
+  return { first: Math.max(first, approval.order.to), dropped: Math.max(0, approval.order.to - first) };
+}
+
+function remove(path: string): void {
+  try {
+    rmSync(path);
+  } catch (cause) {
+    throw durableErrorFrom(cause, 'remove', path);
+  }
+  syncDirectory(join(path, '..'));
+}
+
+/** @throws LedgerError PRUNE_HELD for anything at all in holds/; DurableError when that can't be told */
+function assertNotHeld(directory: string): void {
+  const path = join(directory, HOLDS_DIRECTORY);
+  let names: string[];
+  try {
+    names = readdirSync(path);
+  } catch (cause) {
+    if (errnoOf(cause) === 'ENOENT') return;
+    throw durableErrorFrom(cause, 'list', path);
+  }
+  if (names.length === 0) return;
+  const message = `${escapeForTerminal(path)} holds ${escapeForTerminal(names.sort()[0] ?? '')}: a legal hold, nothing may be dropped`;
+  throw new LedgerError('PRUNE_HELD', message, { fault: 'refused' });
+}
+
+async function judge({ directory, approval, clock, minimumAge }: PruneOptions) {
+  using reader = await openLedgerReader(directory);
+  const { genesis, first, size } = reader;
+  const { order } = approval;
+  if (order.genesis !== genesis.digest || order.origin !== genesis.origin) {
+    throw refused(`the approval is for the log ${escapeForTerminal(order.origin)}, not for this one`);
+  }
+  if (order.to % genesis.limits.rotate !== 0 || order.to >= size) {
+    throw refused(
+      `lines are dropped by files of ${genesis.limits.rotate}, up to before the newest: not up to ${order.to}`,
+    );
+  }
+  if (order.root !== formatDigest(genesis.hash, await reader.rootAt(order.to))) {
+    throw refused(`the first ${order.to} lines are not the ones whose root was approved`);
+  }
+  if (order.to > first) {
+    const { ts } = parseLine(await reader.line(order.to - 1));
+    if (clock.now() - ts < minimumAge) {
+      throw refused(`line ${order.to - 1} is younger than ${Math.round(minimumAge / 86_400_000)} days`);
+    }
+  }
+  let isRecorded = order.to <= first;
+  for await (const bytes of reader.lines(Math.max(first, order.to))) {
+    const line = Buffer.from(bytes).includes(`"type":"${LOG_PRUNE}"`) ? parseLine(bytes) : undefined;
+    isRecorded ||= line?.type === LOG_PRUNE && line.data['to'] === order.to;
+  }
+  return { isRecorded, first };
+}
+
+/** What is left of the dropped lines must survive a power cut before they go. */
+async function syncTree(directory: string): Promise<void> {
+  const path = join(directory, TREE_DIRECTORY);
+  for (const name of readdirSync(path)) {
+    const file = await openLedgerFile(join(path, name));
+    try {
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+  }
+  syncDirectory(path);
+}
+
+function refused(problem: string): LedgerError {
+  return new LedgerError('PRUNE_REFUSED', `nothing was dropped: ${problem}`, { fault: 'refused' });
+}

@@ -1,0 +1,14 @@
+import type { PruneApproval } from '../../src/ledger/prune.ts';
+import { pruneLedger } from '../../src/ledger/prune-io.ts';
+import { systemSurroundings } from '../../src/ledger/surroundings-io.ts';
+import { testKey } from '../support/keys.ts';
+
+// Prunes the log named on the command line by the approval that follows, for a test that kills it.
+const [directory = '', approval = ''] = process.argv.slice(2);
+await pruneLedger({
+  directory,
+  key: testKey('log'),
+  approval: JSON.parse(approval) as PruneApproval,
+  minimumAge: 0,
+  ...systemSurroundings(),
+});

@@ -1,0 +1,204 @@
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { utf8 } from '../../src/core/bytes.ts';
+import { type Digest, formatDigest } from '../../src/core/digest.ts';
+import { signEnvelope } from '../../src/core/dsse.ts';
+import { verifyEntryProof } from '../../src/ledger/entry-proof.ts';
+import { encodePruneOrder, type PruneOrder, parsePruneApproval } from '../../src/ledger/prune.ts';
+import { pruneLedger } from '../../src/ledger/prune-io.ts';
+import { openLedgerReader } from '../../src/ledger/reader-io.ts';
+import { rotateLedger } from '../../src/ledger/rotate-io.ts';
+import { expectCode, expectCodeAsync } from '../support/expect-code.ts';
+import { testKey } from '../support/keys.ts';
+import { SLOW } from '../support/slow.ts';
+import { tempDirectory } from '../support/temp.ts';
+import {
+  append,
+  check,
+  copyOf,
+  edit,
+  expectRefused,
+  expectTrusted,
+  fakeSurroundings,
+  logKey,
+  open,
+  origin,
+  snapshot,
+  testLedger,
+} from './ledger-support.ts';
+
+const CHILD = join(import.meta.dirname, 'prune-child.ts');
+const canTrace = spawnSync('strace', ['-e', 'trace=none', 'true']).status === 0;
+if (!canTrace) console.warn('SKIPPED: killing a prune at its system calls needs strace');
+
+/** An approval of dropping the lines before `to`, by an operator. */
+async function approvalOf(directory: string, to: number, changes: Partial<PruneOrder> = {}) {
+  using reader = await openLedgerReader(directory);
+  const { genesis } = reader;
+  const root = formatDigest(genesis.hash, await reader.rootAt(Math.min(to, reader.size)));
+  const order = { v: 1, genesis: genesis.digest, origin, to, root, reason: 'a year has passed' } as const;
+  const envelope = encodePruneOrder({ ...order, issuedAt: '2026-03-01T00:00:00.000Z', ...changes });
+  return parsePruneApproval(signEnvelope(envelope, testKey('approver')));
+}
+
+async function prune(directory: string, to: number, changes: Partial<PruneOrder> = {}, minimumAge = 0) {
+  const approval = await approvalOf(directory, to, changes);
+  return await pruneLedger({ directory, key: logKey, ...fakeSurroundings(), approval, minimumAge });
+}
+
+const entries = (directory: string) => readdirSync(join(directory, 'entries')).sort();
+
+describe('a pruned log', () => {
+  it('verifies, says how much is gone and where, and proves all that remains as before', async () => {
+    const { directory, lines } = await testLedger({ rotate: 4, lines: 11 });
+    expect(await prune(directory, 8)).toEqual({ first: 8, dropped: 8 });
+    expect(entries(directory)).toEqual(['000000000008.ndjson']);
+    const report = await expectTrusted(directory);
+    expect(check(report, 'lines').detail).toMatchObject({ lines: 12, pruned: 8 });
+    using reader = await openLedgerReader(directory);
+    expect([reader.first, reader.size]).toEqual([8, 12]);
+    for (const seq of [8, 9, 10]) {
+      const proof = await reader.proveInclusion(seq);
+      expect(await reader.line(seq)).toEqual(lines[seq]);
+      const claim = { proof, line: await reader.line(seq), key: logKey.publicKey, hash: 'blake3' as const };
+      expect(verifyEntryProof(claim).verdict).toBe('trusted');
+    }
+    // Who kept a line that was dropped here can still have it proved.
+    const old = { proof: await reader.proveInclusion(3), line: lines[3] as Uint8Array, key: logKey.publicKey };
+    expect(verifyEntryProof({ ...old, hash: 'blake3' }).verdict).toBe('trusted');
+    await reader.proveConsistency(3, 12);
+    await expectCodeAsync(reader.line(7), 'LINE_PRUNED');
+    await expectCodeAsync(reader.proveRange(0, 12, [7, 8]), 'LINE_PRUNED');
+    expect((await reader.proveRange(0, 12, [8])).runs).toHaveLength(1);
+    const all: Uint8Array[] = [];
+    for await (const line of reader.lines()) all.push(line);
+    expect(all).toHaveLength(4);
+  });
+
+  it('is written to, rotated and pruned again', async () => {
+    const { directory } = await testLedger({ rotate: 4, lines: 11 });
+    await prune(directory, 4);
+    const second = testKey('second');
+    await rotateLedger({
+      directory,
+      key: logKey,
+      newKey: second,
+      issuedAt: '2026-03-01T00:00:00.000Z',
+      ...fakeSurroundings(),
+    });
+    const writer = await open(directory, { key: second });
+    for (let i = 0; i < 6; i += 1) await append(writer, i);
+    await writer.close();
+    await expectTrusted(directory);
+    const approval = await approvalOf(directory, 16);
+    const options = { directory, key: second, ...fakeSurroundings(), approval, minimumAge: 0 };
+    // The rotation is among the lines that go now; epochs.ndjson keeps it.
+    expect(await pruneLedger(options)).toEqual({ first: 16, dropped: 12 });
+    for (const key of [logKey, second]) await expectTrusted(directory, { key: key.publicKey });
+    expect(await pruneLedger(options)).toEqual({ first: 16, dropped: 0 });
+    expect((await open(directory, { key: second })).size).toBe(20);
+    edit(join(directory, 'epochs.ndjson'), (bytes) => utf8(bytes.toString().replace(/"ts":\d/, '"ts":9')));
+    await expectRefused(directory, 'lines', 'EPOCH_MISMATCH');
+  });
+
+  it('has its upper tree made anew, and not its leaves', async () => {
+    const { directory } = await testLedger({ rotate: 4, lines: 11 });
+    await prune(directory, 8);
+    rmSync(join(directory, 'tree/1'));
+    await expectTrusted(directory);
+    await (await open(directory)).close();
+    expect(check(await expectTrusted(directory), 'tree').detail).toEqual({ missing: 0 });
+    edit(join(directory, 'tree/0'), (bytes) => bytes.fill(7, 32, 64));
+    await expectRefused(directory, 'tree', 'ROOT_MISMATCH');
+    await expectCodeAsync(open(directory), 'TAMPERED');
+    rmSync(join(directory, 'tree/0'));
+    await expectRefused(directory, 'lines', 'TREE_DAMAGED');
+    await expectCodeAsync(open(directory), 'TAMPERED');
+  });
+});
+
+describe('lines are not dropped', () => {
+  it('under a legal hold, whoever approved', async () => {
+    const { directory } = await testLedger({ rotate: 4, lines: 11 });
+    mkdirSync(join(directory, 'holds'));
+    writeFileSync(join(directory, 'holds/court-12'), 'not even a document');
+    const before = snapshot(directory);
+    await expectCodeAsync(prune(directory, 4), 'PRUNE_HELD');
+    expect(snapshot(directory)).toEqual(before);
+    rmSync(join(directory, 'holds/court-12'));
+    await prune(directory, 4);
+  });
+
+  it('when they are too young, other ones, of another log, or not whole files', async () => {
+    const { directory } = await testLedger({ rotate: 4, lines: 11 });
+    const before = snapshot(directory);
+    const zeros: Digest = `sha256:${'0'.repeat(64)}`;
+    await expectCodeAsync(prune(directory, 4, {}, 365 * 86_400_000), 'PRUNE_REFUSED');
+    await expectCodeAsync(prune(directory, 5), 'PRUNE_REFUSED');
+    await expectCodeAsync(prune(directory, 12), 'PRUNE_REFUSED');
+    await expectCodeAsync(prune(directory, 4, { root: `blake3:${'0'.repeat(64)}` }), 'PRUNE_REFUSED');
+    await expectCodeAsync(prune(directory, 4, { genesis: zeros }), 'PRUNE_REFUSED');
+    await expectCodeAsync(prune(directory, 4, { origin: 'another/log' }), 'PRUNE_REFUSED');
+    expectCode(() => parsePruneApproval({ payloadType: 'a/b', payload: utf8('{}'), signatures: [] }), 'PRUNE_REFUSED');
+    expect(snapshot(directory)).toEqual(before);
+  });
+
+  it('unless an entry under a signed head says so: files that were just removed are missed', async () => {
+    const { directory } = await testLedger({ rotate: 4, lines: 11 });
+    const removed = copyOf(directory);
+    rmSync(join(removed, 'entries/000000000000.ndjson'));
+    await expectRefused(removed, 'lines', 'PRUNE_UNRECORDED');
+    await expectCodeAsync(open(removed), 'TAMPERED');
+    await prune(directory, 4);
+    rmSync(join(directory, 'entries/000000000004.ndjson'));
+    await expectRefused(directory, 'lines', 'PRUNE_UNRECORDED');
+    await expectCodeAsync(open(directory), 'TAMPERED');
+    const gap = await testLedger({ rotate: 4, lines: 11 });
+    await prune(gap.directory, 4);
+    rmSync(join(gap.directory, 'entries/000000000008.ndjson'));
+    await expectRefused(gap.directory, 'lines', 'LINES_MISSING');
+  });
+});
+
+describe.skipIf(!canTrace)('killed at a system call (needs strace)', () => {
+  it('a prune leaves a log that verifies, and the same call again finishes it', {
+    timeout: SLOW ? 900_000 : 120_000,
+  }, async () => {
+    const { directory } = await testLedger({ rotate: 4, lines: 15 });
+    const { document, order } = await approvalOf(directory, 12);
+    const outcomes = new Set<number>();
+    for (const call of ['fdatasync', 'fsync', 'unlink', 'pwrite64']) {
+      let killed = 0;
+      for (let nth = 1; ; nth += SLOW ? 1 : 8) {
+        const copy = join(tempDirectory(), 'log');
+        cpSync(directory, copy, { recursive: true });
+        if (!killedAt(call, nth, [copy, JSON.stringify({ document, order })])) break;
+        killed += 1;
+        const report = await expectTrusted(copy);
+        outcomes.add(Number(check(report, 'lines').detail?.['pruned'] ?? 0));
+        const approval = { document, order };
+        await pruneLedger({ directory: copy, key: logKey, ...fakeSurroundings(), approval, minimumAge: 0 });
+        expect(check(await expectTrusted(copy), 'lines').detail).toMatchObject({ pruned: 12 });
+        rmSync(dirname(copy), { recursive: true });
+      }
+      // A call that is never made would prove nothing.
+      expect(killed, call).toBeGreaterThan(0);
+    }
+    expect(outcomes.has(0)).toBe(true);
+    expect(outcomes.size).toBeGreaterThan(1);
+  });
+});
+
+/** @returns whether it came to the nth such call; otherwise it ended well */
+function killedAt(call: string, nth: number, args: readonly string[]): boolean {
+  const inject = `inject=${call}:signal=SIGKILL:when=${nth}`;
+  const strace = ['-f', '-qqq', '-o', '/dev/null', '-e', `trace=${call}`, '-e', inject];
+  // strace counts a thread's calls, each for itself: with one thread for all asynchronous ones, none stays uncounted.
+  const env = { ...process.env, UV_THREADPOOL_SIZE: '1' };
+  const { status, signal, stderr } = spawnSync('strace', [...strace, process.execPath, CHILD, ...args], { env });
+  if (status === 0) return false;
+  expect([status, signal], stderr.toString()).toEqual([null, 'SIGKILL']);
+  return true;
+}
