@@ -2,9 +2,11 @@ import { realpathSync } from 'node:fs';
 import { isAbsolute, relative, resolve, sep } from 'node:path';
 import type { Checkpoint } from '../core/checkpoint.ts';
 import { isSameKey, type PublicKey } from '../core/keys.ts';
+import { escapeForTerminal } from '../core/terminal-text.ts';
 import { isInitialised, loadHostPublicKey } from '../install/host-io.ts';
 import { readAnchor } from '../install/install-io.ts';
 import { type DataLayout, dataLayout } from '../install/layout.ts';
+import { CliError } from './errors.ts';
 import { loadPublicKey } from './key-files-io.ts';
 
 /** What is known of a log from elsewhere than the log: its own genesis is no authority. */
@@ -37,6 +39,16 @@ export function logAuthority(data: string, directory: string, keyFile: string | 
 /** Whether a log lies in this host's data directory. */
 export function isThisHostsLog(data: string, directory: string): boolean {
   return isOurs(dataLayout(data), directory);
+}
+
+/**
+ * The install log is this host's state, read from its first line; what may be dropped of it is nobody's to say.
+ * @throws CliError OWN_LOG
+ */
+export function refuseInstallLog(data: string, directory: string): void {
+  if (!isInstallLog(dataLayout(data), directory)) return;
+  const message = `${escapeForTerminal(directory)} is this host's install log, its state from the first line on: it can't be pruned`;
+  throw new CliError('OWN_LOG', message, { fault: 'refused' });
 }
 
 function isOurs(layout: DataLayout, directory: string): boolean {

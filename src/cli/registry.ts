@@ -181,6 +181,10 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: 'check such a proof, without the log',
     load: async () => (await import('./commands/ledger/check-proof.ts')).LedgerCheckProof,
   },
+  'ledger prune': {
+    summary: 'drop the oldest lines of a log, as an approver ordered',
+    load: async () => (await import('./commands/ledger/prune.ts')).LedgerPrune,
+  },
   'ledger rotate': {
     summary: 'change the key of a log',
     load: async () => (await import('./commands/ledger/rotate.ts')).LedgerRotate,

@@ -5,15 +5,20 @@ import { describe, expect, it } from 'vitest';
 import { utf8 } from '../../src/core/bytes.ts';
 import { type Digest, formatDigest } from '../../src/core/digest.ts';
 import { signEnvelope } from '../../src/core/dsse.ts';
+import { formatPrivateKey } from '../../src/core/keys.ts';
 import { verifyEntryProof } from '../../src/ledger/entry-proof.ts';
 import { encodePruneOrder, type PruneOrder, parsePruneApproval } from '../../src/ledger/prune.ts';
 import { pruneLedger } from '../../src/ledger/prune-io.ts';
 import { openLedgerReader } from '../../src/ledger/reader-io.ts';
 import { rotateLedger } from '../../src/ledger/rotate-io.ts';
+import type { EnrollableRole } from '../../src/verify/enrolment-document.ts';
+import { ENCLAVE, enrolOperator } from '../forensics/evidence/sample.ts';
+import { expectError, inside, jsonOf } from '../support/cli.ts';
 import { expectCode, expectCodeAsync } from '../support/expect-code.ts';
 import { testKey } from '../support/keys.ts';
 import { SLOW } from '../support/slow.ts';
 import { tempDirectory } from '../support/temp.ts';
+import { rootDocument, rootFile } from '../support/trust.ts';
 import {
   append,
   check,
@@ -159,6 +164,51 @@ describe('lines are not dropped', () => {
     await prune(gap.directory, 4);
     rmSync(join(gap.directory, 'entries/000000000008.ndjson'));
     await expectRefused(gap.directory, 'lines', 'LINES_MISSING');
+  });
+});
+
+describe('ledger prune', () => {
+  it('carries out the order of an enrolled approver or admin, and of nobody else', async () => {
+    const { directory } = await testLedger({ rotate: 4, lines: 11 });
+    const folder = tempDirectory();
+    const file = (name: string) => join(folder, name);
+    for (const name of ['log', 'approver', 'hunter', 'stranger'] as const) {
+      writeFileSync(file(name), formatPrivateKey(testKey(name).handle), { mode: 0o600 });
+    }
+    writeFileSync(file('1.root.dsse.json'), rootFile(rootDocument({ roles: ENCLAVE })).bytes);
+    const enrolled = ['approver', 'hunter'].flatMap((name) => {
+      writeFileSync(file(`${name}.enrolment`), enrolOperator(name, [`operator:${name}` as EnrollableRole]));
+      return ['--enrolment', file(`${name}.enrolment`)];
+    });
+    const prune = ['ledger', 'prune', directory];
+    const carryOut = (by: string, ...more: readonly string[]) =>
+      inside([
+        ...[...prune, '--order', file(`${by}.prune`), '--key', file('log'), '--minimum-age', '0'],
+        ...['--trust', file('1.root.dsse.json'), ...enrolled, ...more],
+      ]);
+    const before = snapshot(directory);
+    for (const by of ['hunter', 'stranger', 'log', 'approver']) {
+      const ordered = [
+        '--before',
+        '8',
+        '--reason',
+        'a year',
+        '--key',
+        file(by),
+        '--out',
+        file(`${by}.prune`),
+        '--json',
+      ];
+      const ran = await inside([...prune, ...ordered]);
+      expect(jsonOf(ran, 'ledger-prune'), ran.stderr).toMatchObject({ to: 8 });
+      if (by === 'approver') break;
+      expectError(await carryOut(by), 'PRUNE_NOT_APPROVED', 5);
+      expect(snapshot(directory)).toEqual(before);
+    }
+    const done = { log: directory, dropped: 8, first: 8, operator: 'approver' };
+    expect(jsonOf(await carryOut('approver', '--json'), 'ledger-prune')).toEqual(done);
+    await expectTrusted(directory);
+    expectError(await inside([...prune, '--key', file('log')]), 'USAGE_OPTION', 2);
   });
 });
 
