@@ -7,9 +7,8 @@ import { isInitialised } from '../install/host-io.ts';
 import { readInstall } from '../install/install-io.ts';
 import { dataLayout } from '../install/layout.ts';
 import { loadPinnedRoot } from '../install/root-store-io.ts';
-import { type CosignedCheckpoint, verifyCosigned } from '../ledger/cosigned.ts';
+import { type CosignedCheckpoint, type LogIdentity, verifyCosigned } from '../ledger/cosigned.ts';
 import { LedgerError } from '../ledger/errors.ts';
-import type { Genesis } from '../ledger/genesis.ts';
 import { isWitnessed, witnessKeys } from '../verify/witness.ts';
 import { loadPublicKey } from './key-files-io.ts';
 
@@ -45,8 +44,6 @@ async function pinnedRoot(data: string) {
   return state.root === undefined ? undefined : loadPinnedRoot(layout, state);
 }
 
-type Log = Pick<Genesis, 'origin' | 'hash' | 'key'>;
-
 export type CosignedAnchors = {
   /** Checkpoints that enough admitted witnesses cosigned. */
   readonly anchors: readonly Checkpoint[];
@@ -66,7 +63,7 @@ export type CosignedNotes = {
  * @throws LedgerError WITNESS_NOT_ADMITTED for a note that was given, COSIGNED_DAMAGED for one that is not a checkpoint
  *   of this log, or whose cosignature fails
  */
-export function cosignedAnchors(notes: CosignedNotes, log: Log, admitted: AdmittedWitnesses): CosignedAnchors {
+export function cosignedAnchors(notes: CosignedNotes, log: LogIdentity, admitted: AdmittedWitnesses): CosignedAnchors {
   const cosigned = [
     ...notes.kept.flatMap((note) => judgeKept(note, log, admitted.keys) ?? []),
     ...notes.given.map((note) => judge(note, log, admitted.keys)),
@@ -82,7 +79,7 @@ export function cosignedAnchors(notes: CosignedNotes, log: Log, admitted: Admitt
   };
 }
 
-function judgeKept(note: Uint8Array, log: Log, keys: readonly PublicKey[]): CosignedCheckpoint | undefined {
+function judgeKept(note: Uint8Array, log: LogIdentity, keys: readonly PublicKey[]): CosignedCheckpoint | undefined {
   try {
     return judge(note, log, keys);
   } catch (cause) {
@@ -91,12 +88,13 @@ function judgeKept(note: Uint8Array, log: Log, keys: readonly PublicKey[]): Cosi
   }
 }
 
-function judge(note: Uint8Array, log: Log, keys: readonly PublicKey[]): CosignedCheckpoint {
+function judge(note: Uint8Array, log: LogIdentity, keys: readonly PublicKey[]): CosignedCheckpoint {
   try {
     return verifyCosigned(note, log, keys);
   } catch (cause) {
     if (!(cause instanceof CoreError)) throw cause;
-    const message = `a cosigned checkpoint for this log is not one: ${cause.message}`;
+    const since = cause.code === 'NOTE_SIGNATURE' ? '; or its key was changed, and it was cut back to before that' : '';
+    const message = `a cosigned checkpoint for this log is not one: ${cause.message}${since}`;
     throw new LedgerError('COSIGNED_DAMAGED', message, { cause, fault: 'untrusted' });
   }
 }

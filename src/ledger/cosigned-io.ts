@@ -15,7 +15,7 @@ import { LedgerError } from './errors.ts';
 import { CHECKPOINTS_DIRECTORY, COSIGNED_DIRECTORY, cosignedFileName, isCosignedFileName } from './format.ts';
 import { type LedgerReader, openLedgerReader } from './reader-io.ts';
 import { readPlainFile } from './scan-io.ts';
-import { encodeRequest } from './witness-request.ts';
+import { type CarriedRotation, encodeRequest } from './witness-request.ts';
 
 export type MadeRequest = {
   readonly bytes: Uint8Array;
@@ -36,8 +36,16 @@ export async function makeRequest(directory: string, since?: number, witness?: s
   if (checkpoint.size === 0)
     throw new LedgerError('NO_SUCH_ENTRY', 'the log is empty: there is nothing to witness yet');
   const old = since ?? newestSeen(directory, witness);
-  const proof = old === 0 ? [] : await reader.proveConsistency(old, checkpoint.size);
-  return { bytes: encodeRequest({ old, proof, note }), since: old, checkpoint, hashes: proof.length };
+  const proofSince = async (size: number) => (size === 0 ? [] : await reader.proveConsistency(size, checkpoint.size));
+  const proof = await proofSince(old);
+  const rotations: CarriedRotation[] = [];
+  for (const { line, start } of reader.epochs) {
+    // Who cosigned `old` entries knows whose key signed them.
+    if (line === undefined || start < old || start >= checkpoint.size) continue;
+    rotations.push({ line, proof: await proofSince(start) });
+  }
+  const bytes = encodeRequest({ rotations, old, proof, note });
+  return { bytes, since: old, checkpoint, hashes: proof.length };
 }
 
 /** The size only shapes a request, which the witness judges, so it is read without judging. */
@@ -79,7 +87,7 @@ export async function acceptCosigned(
   { witnesses, now }: AcceptOptions,
 ): Promise<CosignedCheckpoint> {
   using reader = await openLedgerReader(directory);
-  const found = verifyCosigned(note, reader.genesis, witnesses);
+  const found = verifyCosigned(note, reader, witnesses);
   if (now !== undefined) assertNotAhead(found.cosignatures, now);
   await assertSameHistory(reader, found.checkpoint);
   const place = join(directory, CHECKPOINTS_DIRECTORY, COSIGNED_DIRECTORY);

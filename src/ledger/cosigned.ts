@@ -1,10 +1,12 @@
-import { type Checkpoint, verifyCheckpoint } from '../core/checkpoint.ts';
+import type { Checkpoint } from '../core/checkpoint.ts';
 import { type Cosignature, verifyCosignatures } from '../core/cosignature.ts';
 import type { PublicKey } from '../core/keys.ts';
 import { parseNote } from '../core/signed-note.ts';
 import { parseTime, type Time } from '../core/time.ts';
+import type { Epochs } from './epochs.ts';
 import { LedgerError } from './errors.ts';
 import type { Genesis } from './genesis.ts';
+import { verifyHead } from './heads.ts';
 
 /** A checkpoint of a log with the cosignatures of admitted witnesses on it. */
 export type CosignedCheckpoint = {
@@ -16,19 +18,21 @@ export type CosignedCheckpoint = {
 /** A witness' clock and ours may differ; by more, one of them is wrong. */
 const MAX_AHEAD_MS = 24 * 3600 * 1000;
 
+/** Whose heads count as a log's. */
+export type LogIdentity = { readonly genesis: Genesis; readonly epochs: Epochs };
+
 /**
  * Checks that a note is a checkpoint of this log, cosigned by an admitted witness.
- * @param log origin, hash and key of the log
  * @param witnesses the keys that are admitted
- * @throws CoreError as `verifyCheckpoint` and `verifyCosignatures`; LedgerError WITNESS_NOT_ADMITTED
+ * @throws CoreError as `verifyHead` and `verifyCosignatures`; LedgerError WITNESS_NOT_ADMITTED
  */
 export function verifyCosigned(
   note: Uint8Array,
-  log: Pick<Genesis, 'origin' | 'hash' | 'key'>,
+  { genesis, epochs }: LogIdentity,
   witnesses: readonly PublicKey[],
 ): CosignedCheckpoint {
-  const checkpoint = verifyCheckpoint(note, log);
-  const cosignatures = verifyCosignatures(parseNote(note), witnesses, log.hash);
+  const checkpoint = verifyHead(note, genesis, epochs);
+  const cosignatures = verifyCosignatures(parseNote(note), witnesses, genesis.hash);
   if (cosignatures.length === 0) {
     const message =
       'no witness that is admitted here cosigned this checkpoint; give its public key with --witness-key, or admit it by the role ' +

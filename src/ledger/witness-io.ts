@@ -2,31 +2,33 @@ import { generateKeyPairSync } from 'node:crypto';
 import { existsSync, lstatSync, readdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { decodeUtf8, encodeBase64, encodeHex, parseBase64, utf8 } from '../core/bytes.ts';
-import { checkpointNoteType, verifyCheckpoint } from '../core/checkpoint.ts';
+import { checkpointNoteType } from '../core/checkpoint.ts';
 import { cosign, verifyCosignatures } from '../core/cosignature.ts';
 import { sha256 } from '../core/digest.ts';
-import { MAX_ENVELOPE_BYTES } from '../core/dsse.ts';
 import { messageOf } from '../core/errors.ts';
-import { encodeCanonicalJson, parseCanonicalJson } from '../core/jcs.ts';
+import { encodeCanonicalJson } from '../core/jcs.ts';
 import { formatPrivateKey, isSameKey, type PrivateKey, type PublicKey, parsePrivateKey } from '../core/keys.ts';
-import { encodeNote, isNoteName, MAX_NOTE_BYTES, noteKeyId, parseNote } from '../core/signed-note.ts';
-import { isJsonObject } from '../core/strict-json.ts';
+import { encodeNote, isNoteName, noteKeyId, parseNote } from '../core/signed-note.ts';
 import { escapeForTerminal } from '../core/terminal-text.ts';
 import { parseTime, type Time } from '../core/time.ts';
 import { durableErrorFrom } from '../durable/errors.ts';
 import { createDirectoryDurably, renameDurably, temporaryName, writeFileDurably } from '../durable/files-io.ts';
 import { acquireLock, type Lock } from '../durable/lock-io.ts';
+import type { LogIdentity } from './cosigned.ts';
+import { firstEpoch, keyOfHead } from './epochs.ts';
 import { LedgerError } from './errors.ts';
 import { type Genesis, parseGenesis } from './genesis.ts';
-import { readPlainFile } from './scan-io.ts';
+import { verifyHead } from './heads.ts';
+import { epochsFromLines, rotationLines } from './rotation.ts';
 import { judgeRequest, type WatchedLog, type WitnessJudgement } from './witness-judgement.ts';
+import { damaged, readParsed, readState, STATE_VERSION } from './witness-state-io.ts';
 
 /**
  * A witness on disk, apart from any log:
  *
  *     witness.json          {name, v}
  *     witness.key.pem       its own key; witness.pub.pem beside it
- *     logs/<origin>.json    {genesis, seen, v}; the name is the SHA-256 of the origin
+ *     logs/<origin>.json    {genesis, rotations?, seen, v}; the name is the SHA-256 of the origin
  *     conflicts/<…>.request what a log signed against what was seen
  *     lock
  */
@@ -35,10 +37,7 @@ const KEY_FILE = 'witness.key.pem';
 export const WITNESS_PUBLIC_KEY_FILE = 'witness.pub.pem';
 const LOGS = 'logs';
 const CONFLICTS = 'conflicts';
-const VERSION = 1;
 const MAX_KEY_BYTES = 64 * 1024;
-/** Holds a genesis in base64 and a note, both bounded. */
-const MAX_STATE_BYTES = 2 * MAX_ENVELOPE_BYTES + 2 * MAX_NOTE_BYTES;
 
 /**
  * Makes a witness with a key of its own. The directory (0700) appears whole or not at all.
@@ -60,7 +59,7 @@ export function createWitness(directory: string, name: string): PublicKey {
     for (const part of ['', LOGS, CONFLICTS]) createDirectoryDurably(join(temporary, part));
     writeFileDurably(join(temporary, KEY_FILE), utf8(pem));
     writeFileDurably(join(temporary, WITNESS_PUBLIC_KEY_FILE), utf8(publicKey.pem), { mode: 0o644 });
-    writeFileDurably(join(temporary, WITNESS_FILE), encodeCanonicalJson({ v: VERSION, name }));
+    writeFileDurably(join(temporary, WITNESS_FILE), encodeCanonicalJson({ v: STATE_VERSION, name }));
     renameDurably(temporary, directory);
   } catch (cause) {
     rmSync(temporary, { recursive: true, force: true });
@@ -134,7 +133,7 @@ export class Witness implements Disposable {
       const message = `a log ${escapeForTerminal(genesis.origin)} is watched already: ${which}; nothing was changed`;
       throw new LedgerError('WITNESS_LOG_KNOWN', message, { fault: 'refused' });
     }
-    this.#write(genesis.origin, genesisBytes, null);
+    this.#write(genesisBytes, { genesis, epochs: firstEpoch(genesis) }, null);
     return genesis;
   }
 
@@ -162,14 +161,16 @@ export class Witness implements Disposable {
     if (isConflict) this.#keepConflict(request);
     if (accepted === undefined) return judgement;
     const { genesis } = accepted.log;
+    const { epochs, checkpoint } = accepted;
     const note = parseNote(accepted.note);
     // Of the signatures that came along only the log's was checked, so only that one goes on.
-    const id = encodeHex(noteKeyId(genesis.origin, checkpointNoteType(genesis.hash), genesis.key));
+    const key = keyOfHead(epochs, checkpoint.size);
+    const id = encodeHex(noteKeyId(genesis.origin, checkpointNoteType(genesis.hash), key));
     const own = note.signatures.filter((line) => line.name === genesis.origin && encodeHex(line.id) === id).slice(0, 1);
     const cosigned = encodeNote(
       cosign({ text: note.text, signatures: own }, this.name, this.#key, genesis.hash, parseTime(now)),
     );
-    this.#write(genesis.origin, this.#genesisBytes(genesis.origin), decodeUtf8(cosigned));
+    this.#write(this.#genesisBytes(genesis.origin), { genesis, epochs }, decodeUtf8(cosigned));
     return { ...judgement, cosigned };
   }
 
@@ -190,22 +191,24 @@ export class Witness implements Disposable {
   }
 
   #genesisBytes(origin: string): Uint8Array {
-    const { genesis } = readState(this.#file(origin), ['genesis', 'seen']);
+    const { genesis } = readState(this.#file(origin), ['genesis', 'seen'], ['rotations']);
     return parseBase64(String(genesis));
   }
 
   #read(path: string): WatchedLog {
-    const { genesis: encoded, seen } = readState(path, ['genesis', 'seen']);
+    const { genesis: encoded, rotations = [], seen } = readState(path, ['genesis', 'seen'], ['rotations']);
     try {
       const genesis = parseGenesis(parseBase64(String(encoded)));
-      if (seen === null) return { genesis, seen: undefined };
+      if (!Array.isArray(rotations)) throw damaged(path, 'its rotations are no list');
+      const epochs = epochsFromLines(rotations.map(String), genesis);
+      if (seen === null) return { genesis, epochs, seen: undefined };
       const note = utf8(String(seen));
-      const checkpoint = verifyCheckpoint(note, genesis);
+      const checkpoint = verifyHead(note, genesis, epochs);
       const [cosignature] = verifyCosignatures(parseNote(note), [this.key], genesis.hash);
       if (cosignature === undefined || !isSameKey(cosignature.key, this.key)) {
         throw damaged(path, 'this witness did not cosign what it holds');
       }
-      return { genesis, seen: { checkpoint, note, cosignature } };
+      return { genesis, epochs, seen: { checkpoint, note, cosignature } };
     } catch (cause) {
       throw cause instanceof LedgerError && cause.code === 'WITNESS_STATE'
         ? cause
@@ -213,8 +216,11 @@ export class Witness implements Disposable {
     }
   }
 
-  #write(origin: string, genesis: Uint8Array, seen: string | null): void {
-    writeFileDurably(this.#file(origin), encodeCanonicalJson({ v: VERSION, genesis: encodeBase64(genesis), seen }));
+  #write(genesisBytes: Uint8Array, { genesis, epochs }: LogIdentity, seen: string | null): void {
+    const rotations = rotationLines(epochs);
+    const changes = rotations.length === 0 ? {} : { rotations };
+    const state = { v: STATE_VERSION, genesis: encodeBase64(genesisBytes), ...changes, seen };
+    writeFileDurably(this.#file(genesis.origin), encodeCanonicalJson(state));
   }
 
   #keepConflict(request: Uint8Array): void {
@@ -229,30 +235,4 @@ function list(directory: string): string[] {
   } catch (cause) {
     throw durableErrorFrom(cause, 'list', directory);
   }
-}
-
-/** A canonical JSON object of exactly `v` and these fields. @throws LedgerError WITNESS_STATE; DurableError */
-function readState<Name extends string>(path: string, names: readonly Name[]): Readonly<Record<Name, unknown>> {
-  return readParsed(path, MAX_STATE_BYTES, (bytes) => {
-    const json = parseCanonicalJson(bytes, { maxBytes: MAX_STATE_BYTES });
-    const expected = [...names, 'v'].sort().join();
-    if (!isJsonObject(json) || Object.keys(json).sort().join() !== expected || json['v'] !== VERSION) {
-      throw damaged(path, 'it is not what this version writes');
-    }
-    return json as Record<Name, unknown>;
-  });
-}
-
-function readParsed<T>(path: string, maxBytes: number, parse: (bytes: Uint8Array) => T): T {
-  const bytes = readPlainFile(path, maxBytes);
-  try {
-    return parse(bytes);
-  } catch (cause) {
-    throw cause instanceof LedgerError ? cause : damaged(path, messageOf(cause), cause);
-  }
-}
-
-function damaged(path: string, problem: string, cause?: unknown): LedgerError {
-  const message = `the witness' own file ${escapeForTerminal(path)} is damaged: ${escapeForTerminal(problem)}; restore it from a backup`;
-  return new LedgerError('WITNESS_STATE', message, { cause, fault: 'tampered' });
 }

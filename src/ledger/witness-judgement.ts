@@ -1,5 +1,5 @@
 import { equalBytes } from '../core/bytes.ts';
-import { type Checkpoint, parseCheckpoint, verifyCheckpoint } from '../core/checkpoint.ts';
+import { type Checkpoint, parseCheckpoint } from '../core/checkpoint.ts';
 import { type Check, type Report, verdictOf } from '../core/checks.ts';
 import type { Cosignature } from '../core/cosignature.ts';
 import { formatDigest, HASHES, type HashName } from '../core/digest.ts';
@@ -9,14 +9,18 @@ import { parseNote } from '../core/signed-note.ts';
 import { escapeForTerminal } from '../core/terminal-text.ts';
 import { parseTime, type Time } from '../core/time.ts';
 import { CheckList, type Outcome, type Problem } from './check-list.ts';
+import { currentEpoch, type Epochs, keyOfHead } from './epochs.ts';
 import { LedgerError, type LedgerErrorCode } from './errors.ts';
 import type { Genesis } from './genesis.ts';
-import type { SignedHead } from './heads.ts';
+import { type SignedHead, verifyHead } from './heads.ts';
+import { followRotations, unextendedHead, wrongEpoch } from './witness-epochs.ts';
 import { malformedRequest, parseRequest, type WitnessRequest } from './witness-request.ts';
 
 /** What a witness knows of a log. */
 export type WatchedLog = {
   readonly genesis: Genesis;
+  /** Its keys, as far as what was cosigned goes. */
+  readonly epochs: Epochs;
   /** What it cosigned last, and when; undefined before the first time. */
   readonly seen: (SignedHead & { readonly cosignature: Cosignature }) | undefined;
 };
@@ -24,24 +28,27 @@ export type WatchedLog = {
 export type WitnessJudgement = {
   readonly report: Report;
   /** To cosign; only of a trusted report. */
-  readonly accepted: (SignedHead & { readonly log: WatchedLog }) | undefined;
+  readonly accepted: (SignedHead & { readonly log: WatchedLog; readonly epochs: Epochs }) | undefined;
   /** The log signed something that does not go with what was seen: worth keeping as evidence. */
   readonly isConflict: boolean;
 };
 
 type Asked = { readonly request: WitnessRequest };
 type Known = Asked & { readonly log: WatchedLog };
-type Signed = Known & { readonly checkpoint: Checkpoint };
+/** @property epochs with those that the request brought */
+type Signed = Known & { readonly checkpoint: Checkpoint; readonly epochs: Epochs };
 
 const CONFLICTS: readonly string[] = [
   'WITNESS_ROLLBACK',
   'WITNESS_FORK',
   'WITNESS_INCONSISTENT',
+  'EPOCH_MISMATCH',
 ] satisfies LedgerErrorCode[];
 
 /**
  * Decides whether a witness may cosign. Pure. The checks, in order: `request`, `log` (one it was told to watch),
- * `signature` (of that log's key), `extension` (of what it saw last), `clock`.
+ * `signature` (of the key the log has at that size), `extension` (of what it saw last, and of what each key
+ * that gave way signed last), `clock`.
  * @param find the log of an origin, if it is watched
  * @param now the clock of the witness
  */
@@ -60,7 +67,7 @@ export function judgeRequest(
   const verdict = verdictOf(checks);
   const accepted =
     verdict === 'trusted' && signed !== undefined
-      ? { log: signed.log, checkpoint: signed.checkpoint, note: signed.request.note }
+      ? { log: signed.log, epochs: signed.epochs, checkpoint: signed.checkpoint, note: signed.request.note }
       : undefined;
   return {
     report: {
@@ -68,7 +75,8 @@ export function judgeRequest(
       subject: subjectOf(known, signed),
       checks,
       freshness: { status: 'unknown', reason: 'a witness knows what it was shown, not what it was not shown' },
-      signers: known !== undefined && signed !== undefined ? [{ keyid: known.log.genesis.key.keyid, role: 'log' }] : [],
+      signers:
+        signed === undefined ? [] : [{ keyid: keyOfHead(signed.epochs, signed.checkpoint.size).keyid, role: 'log' }],
     },
     accepted,
     isConflict: checks.some(({ code }) => code !== undefined && CONFLICTS.includes(code)),
@@ -98,10 +106,30 @@ function checkLog({ request }: Asked, find: (origin: string) => WatchedLog | und
   return { value: { request, log }, reason: `${escapeForTerminal(origin)}, watched under ${log.genesis.digest}` };
 }
 
-function checkSignature({ request, log }: Known): Outcome<Signed> {
-  const { key, hash, origin } = log.genesis;
-  const checkpoint = verifyCheckpoint(request.note, { key, hash, origin });
-  return { value: { request, log, checkpoint }, reason: `by the log's key, over ${checkpoint.size} entries` };
+function checkSignature({ request, log }: Known): Outcome<Signed> | Problem {
+  const epochs = followRotations(request, log.genesis, log.epochs);
+  try {
+    const checkpoint = verifyHead(request.note, log.genesis, epochs);
+    const isChanged = epochs.length > log.epochs.length;
+    const since = isChanged
+      ? `; its key was changed at entry ${currentEpoch(epochs).start}, as the old key signed`
+      : '';
+    const reason = `by the log's key, over ${checkpoint.size} entries${since}`;
+    return { value: { request, log, checkpoint, epochs }, reason };
+  } catch (cause) {
+    if (!(cause instanceof CoreError) || cause.code !== 'NOTE_SIGNATURE') throw cause;
+    const found = wrongEpoch(request.note, log.genesis, epochs) ?? staleKey(request, log);
+    if (found === undefined) throw cause;
+    return found;
+  }
+}
+
+/** A request since more than was seen here lacks the changes of the key in between. */
+function staleKey({ old }: WitnessRequest, { seen }: WatchedLog): Problem | undefined {
+  const size = seen?.checkpoint.size ?? 0;
+  if (old === size) return undefined;
+  const reason = `the key that signed it is not known here; the request is since ${old} entries, and ${size} were seen: ask with --since ${size}`;
+  return problem('WITNESS_STALE', reason);
 }
 
 /** A head as people compare it. */
@@ -119,7 +147,8 @@ function checkExtension(signed: Signed): Outcome<Signed> | Problem {
     if (request.old !== 0 || request.proof.length > 0) {
       return problem('WITNESS_STALE', 'nothing of this log was cosigned here yet; ask with --since 0');
     }
-    return { value: signed, reason: `the first checkpoint seen: ${shownHead(checkpoint, genesis.hash)}` };
+    const reason = `the first checkpoint seen: ${shownHead(checkpoint, genesis.hash)}`;
+    return unextendedHead(signed, 0) ?? { value: signed, reason };
   }
   const before = seen.checkpoint;
   const heads = `seen ${seen.cosignature.time}: ${shownHead(before, genesis.hash)}; given now: ${shownHead(checkpoint, genesis.hash)}`;
@@ -145,7 +174,8 @@ function checkExtension(signed: Signed): Outcome<Signed> | Problem {
       'what is given does not extend what was seen: the log was rewritten, or the proof is damaged',
     );
   }
-  return { value: signed, reason: `it extends what was seen; ${heads}`, detail: detailOf(signed, before) };
+  const reason = `it extends what was seen; ${heads}`;
+  return unextendedHead(signed, before.size) ?? { value: signed, reason, detail: detailOf(signed, before) };
 }
 
 function detailOf({ checkpoint, log }: Signed, before: Checkpoint): NonNullable<Check['detail']> {

@@ -4,10 +4,20 @@ import { messageOf } from '../core/errors.ts';
 import { HASH_BYTES } from '../core/merkle.ts';
 import { LedgerError } from './errors.ts';
 
+/** A change of the log's key that the witness hasn't seen. */
+export type CarriedRotation = {
+  /** The `log.rotate` line, verbatim, without its newline. */
+  readonly line: Uint8Array;
+  /** From the lines before it, which is what the old key signed last, to the checkpoint; none where there are none. */
+  readonly proof: readonly Uint8Array[];
+};
+
 /**
- * What a log asks a witness: the body of `add-checkpoint` of https://c2sp.org/tlog-witness, carried by hand.
+ * What a log asks a witness: the body of `add-checkpoint` of https://c2sp.org/tlog-witness, carried by hand. Where the
+ * log's key was changed since, the changes stand before it, each `rotated <line>` and the hashes of its proof.
  */
 export type WitnessRequest = {
+  readonly rotations: readonly CarriedRotation[];
   /** The size the log believes the witness saw last; 0 at first contact. */
   readonly old: number;
   /** From `old` to the checkpoint; none when `old` is 0 or the checkpoint's size. */
@@ -18,11 +28,13 @@ export type WitnessRequest = {
 
 /** "The client MUST NOT send more than 63 consistency proof lines." */
 const MAX_PROOF_HASHES = 63;
-/** A checkpoint with a few signatures and the longest proof is a tenth of that. */
-export const MAX_REQUEST_BYTES = 64 * 1024;
+/** A checkpoint with a few signatures and the longest proof is a tenth of that; a change of key takes three to seven. */
+const MAX_REQUEST_BYTES = 64 * 1024;
+const ROTATED = 'rotated ';
 
-export function encodeRequest({ old, proof, note }: WitnessRequest): Uint8Array {
-  return concatBytes(utf8(`${[`old ${old}`, ...proof.map(encodeBase64)].join('\n')}\n\n`), note);
+export function encodeRequest({ rotations, old, proof, note }: WitnessRequest): Uint8Array {
+  const changes = rotations.flatMap((one) => [`${ROTATED}${decodeUtf8(one.line)}`, ...one.proof.map(encodeBase64)]);
+  return concatBytes(utf8(`${[...changes, `old ${old}`, ...proof.map(encodeBase64)].join('\n')}\n\n`), note);
 }
 
 /**
@@ -34,11 +46,26 @@ export function parseRequest(bytes: Uint8Array): WitnessRequest {
   const text = decode(bytes);
   const gap = text.indexOf('\n\n');
   if (gap < 0) throw malformedRequest('it has no empty line before a checkpoint');
-  const [first = '', ...lines] = text.slice(0, gap).split('\n');
-  const old = parseDecimal(/^old (.*)$/.exec(first)?.[1] ?? '');
-  if (old === undefined) throw malformedRequest('its first line is not "old" and a size');
+  const lines = text.slice(0, gap).split('\n');
+  const at = lines.findIndex((line) => line.startsWith('old '));
+  const old = parseDecimal(lines[at]?.slice('old '.length) ?? '');
+  if (old === undefined) throw malformedRequest('it has no line "old" and a size');
+  const rotations = parseRotations(lines.slice(0, at));
+  return { rotations, old, proof: parseProof(lines.slice(at + 1)), note: utf8(text.slice(gap + 2)) };
+}
+
+function parseRotations(lines: readonly string[]): CarriedRotation[] {
+  const starts = lines.flatMap((line, i) => (line.startsWith(ROTATED) ? [i] : []));
+  if (lines.length > 0 && starts[0] !== 0) throw malformedRequest('its first line is neither "rotated" nor "old"');
+  return starts.map((start, i) => ({
+    line: utf8(lines[start]?.slice(ROTATED.length) ?? ''),
+    proof: parseProof(lines.slice(start + 1, starts[i + 1])),
+  }));
+}
+
+function parseProof(lines: readonly string[]): Uint8Array[] {
   if (lines.length > MAX_PROOF_HASHES) throw malformedRequest(`it has over ${MAX_PROOF_HASHES} hashes`);
-  return { old, proof: lines.map(parseHash), note: utf8(text.slice(gap + 2)) };
+  return lines.map(parseHash);
 }
 
 function decode(bytes: Uint8Array): string {

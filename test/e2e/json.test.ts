@@ -61,6 +61,8 @@ it('every command of the loop gives one JSON document of its schema', async () =
   const logKey = ['--key', 'data/keys/log.pub.pem'];
   await run('report', ['ledger', 'check-proof', 'proof', '--line', 'line', ...logKey]);
   await run('report', ['ledger', 'check-proof', 'proof', '--line', 'proof', ...logKey], 3);
+  await run('ledger-prove', ['ledger', 'prove', '0..2', '--out', 'range', '--line', 'lines']);
+  await run('report', ['ledger', 'check-proof', 'range', '--line', 'lines', ...logKey]);
   await run('ledger-checkpoint', ['ledger', 'checkpoint']);
   await run('ledger-consistency', ['ledger', 'consistency', '1', '3']);
   // The next version of the root, in which bob's key is lost.

@@ -155,7 +155,7 @@ describe('a witness refuses', () => {
     const { directory, witness } = await seenAndGrown();
     const size = 5;
     const fork = signCheckpoint({ origin, size, root: sha256(utf8('fork')) }, logKey, 'blake3');
-    const { report } = witness.cosign(encodeRequest({ old: size, proof: [], note: fork }));
+    const { report } = witness.cosign(encodeRequest({ rotations: [], old: size, proof: [], note: fork }));
     expect(refusal(report)).toEqual(['extension', 'WITNESS_FORK']);
     const { seenRoot, root } = report.checks.find(({ name }) => name === 'extension')?.detail ?? {};
     expect(seenRoot).not.toBe(root);

@@ -3,6 +3,9 @@ import type { PublicKey } from '../../../core/keys.ts';
 import { escapeForTerminal } from '../../../core/terminal-text.ts';
 import { InstallError } from '../../../install/errors.ts';
 import { readCosignedNotes } from '../../../ledger/cosigned-io.ts';
+import { type Epochs, firstEpoch, isKeyOfLog } from '../../../ledger/epochs.ts';
+import { readEpochs } from '../../../ledger/epochs-io.ts';
+import type { Genesis } from '../../../ledger/genesis.ts';
 import { readGenesis } from '../../../ledger/open-io.ts';
 import { verifyLedger } from '../../../ledger/verify-io.ts';
 import { readCarriedFiles } from '../../carrying-command.ts';
@@ -57,11 +60,17 @@ export class LedgerVerify extends DaemonCommand {
     const genesis = readGenesis(directory);
     try {
       const admitted = await judging(() => admittedWitnesses(this.dataDirectory, this.witnessKeys));
-      return cosignedAnchors({ kept, given }, { ...genesis, key: key ?? genesis.key }, admitted);
+      return cosignedAnchors({ kept, given }, { genesis, epochs: heldBy(directory, genesis, key) }, admitted);
     } catch (cause) {
       // The trust root is read by way of the install log: when that is damaged, the report on it tells more.
       if (this.log === undefined && cause instanceof InstallError) return { anchors: [], cosigned: [] };
       throw cause;
     }
   }
+}
+
+/** By whose heads cosigned ones are judged: those of the key that was given, if it is none of the log's. */
+function heldBy(directory: string, genesis: Genesis, key: PublicKey | undefined): Epochs {
+  const { epochs } = readEpochs(directory, genesis);
+  return key === undefined || isKeyOfLog(epochs, key) ? epochs : firstEpoch({ ...genesis, key });
 }

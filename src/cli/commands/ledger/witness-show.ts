@@ -2,6 +2,7 @@ import { Command, Option } from 'clipanion';
 import { witnessVerifierKey } from '../../../core/cosignature.ts';
 import { formatDigest } from '../../../core/digest.ts';
 import { escapeForTerminal } from '../../../core/terminal-text.ts';
+import { currentEpoch } from '../../../ledger/epochs.ts';
 import { Witness } from '../../../ledger/witness-io.ts';
 import type { WatchedLog } from '../../../ledger/witness-judgement.ts';
 import { DaemonCommand } from '../../command.ts';
@@ -32,8 +33,9 @@ export class LedgerWitnessShow extends DaemonCommand {
   }
 }
 
-function viewLog({ genesis, seen }: WatchedLog) {
-  const { origin, hash, digest, key } = genesis;
+function viewLog({ genesis, epochs, seen }: WatchedLog) {
+  const { origin, hash, digest } = genesis;
+  const { key } = currentEpoch(epochs);
   const last =
     seen === undefined
       ? null
