@@ -7,14 +7,20 @@ export const READ_BYTES = 1024 * 1024;
  * The bytes of an open file from its start to its end, each read once. One piece is read ahead while the consumer
  * works (hashing and the disk overlap), so a piece is valid only until the next is asked for.
  * @param size what the file is expected to have; only buffers depend on it
+ * @param stretch only this part of the file
  */
-export async function* readChunks(handle: FileHandle, size = Number.POSITIVE_INFINITY): AsyncGenerator<Uint8Array> {
+export async function* readChunks(
+  handle: FileHandle,
+  size = Number.POSITIVE_INFINITY,
+  stretch: { readonly from: number; readonly size: number } = { from: 0, size: Number.POSITIVE_INFINITY },
+): AsyncGenerator<Uint8Array> {
   // One byte more than expected, so that a growing file shows at once.
   const length = Math.min(READ_BYTES, size + 1);
   let current = takeBytes(length);
   let spare = length < READ_BYTES ? current : takeBytes(length);
-  let position = 0;
-  let pending = readAt(handle, current, position);
+  let position = stretch.from;
+  const end = stretch.from + stretch.size;
+  let pending = readAt(handle, current, position, end);
   try {
     for (;;) {
       const bytesRead = await pending;
@@ -23,7 +29,7 @@ export async function* readChunks(handle: FileHandle, size = Number.POSITIVE_INF
       const piece = current.subarray(0, bytesRead);
       if (spare === current) spare = takeBytes(length);
       [current, spare] = [spare, current];
-      pending = readAt(handle, current, position);
+      pending = readAt(handle, current, position, end);
       yield piece;
     }
   } finally {
@@ -50,8 +56,10 @@ function giveBack(buffer: Uint8Array): void {
   if (buffer.length === READ_BYTES && waiting.length < MOST_WAITING) waiting.push(buffer);
 }
 
-function readAt(handle: FileHandle, buffer: Uint8Array, position: number): Promise<number> {
-  const reading = handle.read(buffer, 0, buffer.length, position).then(({ bytesRead }) => bytesRead);
+function readAt(handle: FileHandle, buffer: Uint8Array, position: number, end: number): Promise<number> {
+  const length = Math.min(buffer.length, end - position);
+  if (length === 0) return Promise.resolve(0);
+  const reading = handle.read(buffer, 0, length, position).then(({ bytesRead }) => bytesRead);
   // Awaited a turn later; until then a failure is not unhandled.
   reading.catch(() => 0);
   return reading;

@@ -5,12 +5,15 @@ import { durableErrorFrom, errnoOf } from '../durable/errors.ts';
 import { createDirectoryDurably, syncDirectory } from '../durable/files-io.ts';
 import { syncFiles } from '../durable/sync-many-io.ts';
 import type { BlobSink } from './blob-receiver.ts';
+import type { Hasher } from './hasher-io.ts';
 
 const PRIVATE_FILE = 0o600;
 const PRIVATE_DIRECTORY = 0o700;
-const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants;
+const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDWR } = constants;
 /** A blob of this size is synced by itself, while the next is read; smaller ones wait for each other. */
 const SYNC_ALONE = 1024 * 1024;
+/** A blob of this size is worth the way to another thread. */
+const HASH_ELSEWHERE = 1024 * 1024;
 
 export type BlobOptions = {
   /** Permission bits of the files, exactly, whatever the umask. */
@@ -51,7 +54,7 @@ export class BlobStore {
   }
 
   async #open(path: string): Promise<FileHandle> {
-    const flags = O_WRONLY | O_CREAT | O_EXCL | (O_NOFOLLOW ?? 0);
+    const flags = O_RDWR | O_CREAT | O_EXCL | (O_NOFOLLOW ?? 0);
     try {
       return await open(path, flags, this.#options.mode);
     } catch (cause) {
@@ -95,6 +98,15 @@ export class NewBlob {
     }
   }
 
+  /** SHA-256 in hex of what was written, read back on another core. @throws DurableError */
+  async digest(hasher: Hasher): Promise<string> {
+    try {
+      return await hasher.sha256({ fd: this.#handle.fd, from: 0, size: this.#size });
+    } catch (cause) {
+      throw durableErrorFrom(cause, 'read back', this.#path);
+    }
+  }
+
   /** Gives the bytes their name; they are durable after {@link BlobStore.sync}. On an error nothing is left. @throws DurableError */
   async commit(sha256: string): Promise<void> {
     try {
@@ -117,22 +129,29 @@ export class NewBlob {
   }
 }
 
+export type StageOptions = {
+  /** false for what nothing will rest on as it is: no fsync; default true */
+  readonly durable?: boolean;
+  /** Hashes large blobs, whenever it has nothing else to do: so two cores share the work. */
+  readonly hasher?: Hasher | undefined;
+};
+
 /**
  * Stages blobs as `directory/<sha256>`: files 0600 in a directory 0700, all of it durable once `finish` is through. A
  * blob staged before is replaced by the same bytes.
- * @param options.durable false for what nothing will rest on as it is: no fsync; default true
  * @throws DurableError, also from every method
  */
-export function directoryBlobSink(directory: string, options: { readonly durable?: boolean } = {}): BlobSink {
+export function directoryBlobSink(directory: string, { durable = true, hasher }: StageOptions = {}): BlobSink {
   createDirectoryDurably(directory, { mode: PRIVATE_DIRECTORY });
-  const store = new BlobStore(directory, { mode: PRIVATE_FILE, durable: options.durable ?? true });
+  const store = new BlobStore(directory, { mode: PRIVATE_FILE, durable });
   return {
-    async open(sha256) {
+    async open(sha256, size) {
       const blob = await store.create();
       return {
         write: (chunk) => blob.write(chunk),
         commit: () => blob.commit(sha256),
         discard: () => blob.discard(),
+        ...(hasher?.idle === true && size >= HASH_ELSEWHERE ? { digest: () => blob.digest(hasher) } : {}),
       };
     },
     async finish() {
@@ -141,9 +160,10 @@ export function directoryBlobSink(directory: string, options: { readonly durable
   };
 }
 
-/** All of it: a write may be short. */
-export async function writeFully(handle: FileHandle, bytes: Uint8Array): Promise<void> {
+/** All of it: a write may be short. @param position in the file; without it, where the last write ended */
+export async function writeFully(handle: FileHandle, bytes: Uint8Array, position?: number): Promise<void> {
   for (let done = 0; done < bytes.length; ) {
-    done += (await handle.write(bytes, done, bytes.length - done)).bytesWritten;
+    const at = position === undefined ? null : position + done;
+    done += (await handle.write(bytes, done, bytes.length - done, at)).bytesWritten;
   }
 }

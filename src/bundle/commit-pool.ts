@@ -4,6 +4,11 @@ const MAX_COMMITS = 8;
 /** Runs a few commits beside the reading of what comes next, and loses none of their errors. */
 export class CommitPool {
   readonly #pending = new Set<Promise<void>>();
+  readonly #most: number;
+
+  constructor(most = MAX_COMMITS) {
+    this.#most = most;
+  }
 
   /** Takes a commit that has begun; waits when there are many. @throws what one of them threw */
   async add(commit: Promise<void>): Promise<void> {
@@ -13,7 +18,7 @@ export class CommitPool {
       () => this.#pending.delete(commit),
       () => undefined,
     );
-    if (this.#pending.size >= MAX_COMMITS) await Promise.race(this.#pending);
+    if (this.#pending.size >= this.#most) await Promise.race(this.#pending);
   }
 
   /** Waits for all. @throws what one of them threw */

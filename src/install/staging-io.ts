@@ -1,16 +1,16 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { chmodSync, constants, copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
-import { open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { readChunks } from '../archive/file-chunks-io.ts';
-import { writeFully } from '../bundle/blob-store-io.ts';
-import { untrusted } from '../bundle/errors.ts';
+import type { BlobSink } from '../bundle/blob-receiver.ts';
+import { directoryBlobSink } from '../bundle/blob-store-io.ts';
+import { BundleError } from '../bundle/errors.ts';
+import { Hasher } from '../bundle/hasher-io.ts';
 import type { IndexEntry } from '../bundle/index-lines.ts';
 import { DaemonEyeError } from '../core/errors.ts';
-import { escapeForTerminal } from '../core/terminal-text.ts';
 import { durableErrorFrom, errnoOf } from '../durable/errors.ts';
 import { createDirectoryDurably, syncDirectory } from '../durable/files-io.ts';
 import { syncFiles } from '../durable/sync-many-io.ts';
+import { JoinedFiles } from './joined-files-io.ts';
 import { FILES_DIRECTORY } from './layout.ts';
 
 /**
@@ -25,22 +25,45 @@ export type Staging = AsyncDisposable & {
   /** Whether what is staged is to survive a power cut: for applying yes, for looking no. */
   readonly durable: boolean;
   /**
-   * Lays the verified blobs out as files. Paths come from a signed index that `parseIndex` has judged.
-   * @param onBytes told how many more bytes were joined; may throw to end the work
+   * Where the blobs of these files go as they arrive.
+   * @param onBytes told how many more bytes of files in chunks were hashed as a whole; may throw to end the work
+   */
+  sink(entries: readonly IndexEntry[], onBytes: (bytes: number) => void): BlobSink;
+  /**
+   * Lays out as files the verified blobs that the last sink took. Paths come from a signed index that `parseIndex` has
+   * judged.
+   * @param entries the very ones that the sink was made for
    * @throws BundleError BLOB_MISMATCH (fault `untrusted`) when chunks don't add up to the signed file; DurableError
    */
-  materialise(entries: readonly IndexEntry[], onBytes?: (bytes: number) => void): Promise<void>;
+  materialise(entries: readonly IndexEntry[]): Promise<void>;
 };
 
+export type StagingOptions = {
+  /** Cores that work may be spread over; default: all of this machine. */
+  readonly cores?: number;
+};
+
+/** From so many bytes on, a second thread is worth starting. */
+const WORTH_A_THREAD = 16 * 1024 * 1024;
+
 /** @param parent on the file system where the result is to end up, so that it can be moved there by a rename */
-export function createStaging(parent: string, durable: boolean): Staging {
+export function createStaging(parent: string, durable: boolean, { cores }: StagingOptions = {}): Staging {
   const directory = join(parent, `incoming-${randomBytes(8).toString('hex')}`);
   const staging = { directory, blobs: join(directory, 'blobs'), files: join(directory, FILES_DIRECTORY), durable };
   createDirectoryDurably(staging.blobs);
   createDirectoryDurably(staging.files);
+  let joined: JoinedFiles | undefined;
   return {
     ...staging,
-    materialise: (entries, onBytes = () => undefined) => materialise(staging, entries, onBytes),
+    sink(entries, onBytes) {
+      const bytes = entries.reduce((sum, { size }) => sum + size, 0);
+      const hasher = bytes < WORTH_A_THREAD ? undefined : Hasher.start(cores);
+      // Not durable yet: laying blobs out as files makes them so, once, with their modes.
+      const blobs = directoryBlobSink(staging.blobs, { durable: false, hasher });
+      joined = new JoinedFiles(staging.blobs, entries, { hasher, onBytes });
+      return stagingSink(staging.blobs, entries, { blobs, joined, hasher });
+    },
+    materialise: (entries) => materialise(staging, entries, joined),
     [Symbol.asyncDispose]: async () => rmSync(directory, { recursive: true, force: true }),
   };
 }
@@ -51,11 +74,45 @@ export function clearStaging(parent: string): void {
   for (const name of readdirSync(parent)) rmSync(join(parent, name), { recursive: true, force: true });
 }
 
+type SinkParts = {
+  readonly blobs: BlobSink;
+  readonly joined: JoinedFiles;
+  readonly hasher: Hasher | undefined;
+};
+
+/** Whole files go to blobs of their own, chunks to where they belong in their file, what is both to both. */
+function stagingSink(directory: string, entries: readonly IndexEntry[], parts: SinkParts): BlobSink {
+  const { blobs, joined, hasher } = parts;
+  const whole = new Set(entries.filter(({ chunks }) => chunks === undefined).map(({ sha256 }) => sha256));
+  return {
+    async open(sha256, size) {
+      if (!joined.has(sha256)) return blobs.open(sha256, size);
+      if (!whole.has(sha256)) return joined.open(sha256);
+      const slot = await blobs.open(sha256, size);
+      const commit = async () => {
+        await slot.commit();
+        await joined.fill(sha256, join(directory, sha256));
+      };
+      return { ...slot, commit };
+    },
+    async finish() {
+      await blobs.finish?.();
+      await joined.finish();
+      await hasher?.close();
+    },
+    async abandon() {
+      await hasher?.close();
+      await joined.abandon();
+    },
+  };
+}
+
 async function materialise(
   { blobs, files, durable }: Pick<Staging, 'blobs' | 'files' | 'durable'>,
   entries: readonly IndexEntry[],
-  onBytes: (bytes: number) => void,
+  joined: JoinedFiles | undefined,
 ): Promise<void> {
+  if (joined === undefined) throw new BundleError('READ_ORDER', 'no blobs were staged, so there are no files');
   const uses = new BlobUses(blobs, entries);
   const directories = new Set([files]);
   for (const entry of entries) {
@@ -66,7 +123,7 @@ async function materialise(
       if (!directories.has(folder)) mkdirSync(folder, { recursive: true, mode: 0o755 });
       for (let parent = folder; !directories.has(parent); parent = dirname(parent)) directories.add(parent);
       if (entry.chunks === undefined) uses.place(entry.sha256, target);
-      else await joinChunks(uses, entry, entry.chunks, target, onBytes);
+      else joined.place(entry, target);
       chmodSync(target, entry.mode === '0755' ? 0o755 : 0o644);
     } catch (cause) {
       throw stagingErrorFrom(cause, target);
@@ -86,8 +143,8 @@ async function materialise(
 }
 
 /**
- * Staged blobs, and how many paths or chunks still need each: the last use takes it away, so that laying out a bundle
- * needs no second copy of it on disk. A chunk counts like a file: its blob may be a whole file elsewhere.
+ * Staged blobs, and how many paths still need each: the last use takes it away, so that laying out a bundle needs no
+ * second copy of it on disk.
  */
 class BlobUses {
   readonly #directory: string;
@@ -95,59 +152,18 @@ class BlobUses {
 
   constructor(directory: string, entries: readonly IndexEntry[]) {
     this.#directory = directory;
-    for (const { sha256 } of entries.flatMap((entry) => entry.chunks ?? [entry])) {
-      this.#left.set(sha256, (this.#left.get(sha256) ?? 0) + 1);
+    for (const { sha256, chunks } of entries) {
+      if (chunks === undefined) this.#left.set(sha256, (this.#left.get(sha256) ?? 0) + 1);
     }
-  }
-
-  path(sha256: string): string {
-    return join(this.#directory, sha256);
   }
 
   /** Moves the blob at its last use, copies it before. */
   place(sha256: string, target: string): void {
-    if (this.#use(sha256)) renameSync(this.path(sha256), target);
-    else copyFileSync(this.path(sha256), target, constants.COPYFILE_EXCL);
-  }
-
-  /** Its bytes were copied elsewhere. */
-  used(sha256: string): void {
-    if (this.#use(sha256)) rmSync(this.path(sha256));
-  }
-
-  #use(sha256: string): boolean {
     const left = (this.#left.get(sha256) ?? 0) - 1;
     this.#left.set(sha256, left);
-    return left === 0;
-  }
-}
-
-/** Each chunk was checked when it was staged; that together they are the file that was signed is checked here. */
-async function joinChunks(
-  uses: BlobUses,
-  entry: IndexEntry,
-  chunks: NonNullable<IndexEntry['chunks']>,
-  target: string,
-  onBytes: (bytes: number) => void,
-): Promise<void> {
-  const hash = createHash('sha256');
-  await using joined = await open(target, 'wx', 0o600);
-  for (const { sha256, size } of chunks) {
-    await using chunk = await open(uses.path(sha256), 'r');
-    for await (const piece of readChunks(chunk, size)) {
-      // The write goes to the disk while this thread hashes.
-      const writing = writeFully(joined, piece);
-      hash.update(piece);
-      await writing;
-      onBytes(piece.length);
-    }
-    uses.used(sha256);
-  }
-  if (hash.digest('hex') !== entry.sha256) {
-    throw untrusted(
-      'BLOB_MISMATCH',
-      `${escapeForTerminal(entry.path)}: its chunks do not make up the file that was signed`,
-    );
+    const path = join(this.#directory, sha256);
+    if (left === 0) renameSync(path, target);
+    else copyFileSync(path, target, constants.COPYFILE_EXCL);
   }
 }
 

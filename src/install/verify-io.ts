@@ -1,7 +1,7 @@
 import { MAX_INDEX_BYTES } from '../bundle/format.ts';
 import type { IndexEntry } from '../bundle/index-lines.ts';
 import { expectedBlobs } from '../bundle/index-lines.ts';
-import { type BlobSink, type BundleReader, directoryBlobSink, openBundle } from '../bundle/read-io.ts';
+import { type BlobSink, type BundleReader, openBundle } from '../bundle/read-io.ts';
 import type { BundleStatement } from '../bundle/statement.ts';
 import type { Report } from '../core/checks.ts';
 import { DaemonEyeError } from '../core/errors.ts';
@@ -46,7 +46,7 @@ export type BundleJudgement = {
 /** Who waits for a verification: may end it, and hears how far it is. */
 export type JudgeOptions = {
   readonly signal?: AbortSignal;
-  /** Told with every piece: bytes gone through so far, and in all. A file in chunks counts twice: it is joined. */
+  /** Told with every piece: bytes gone through so far, and in all. A file in chunks counts twice: it is hashed twice. */
   readonly progress?: (done: number, total: number) => void;
 };
 
@@ -106,7 +106,7 @@ async function judgeContent(
   watch: Watch,
 ): Promise<ContentVerdict> {
   try {
-    await staging.materialise(entries, watch.gone);
+    await staging.materialise(entries);
   } catch (error) {
     if (error instanceof DaemonEyeError && error.fault === 'untrusted') return { ok: false, reason: error.message };
     throw error;
@@ -136,8 +136,7 @@ async function readInto(
   const expected = expectedBlobs(verification.entries);
   const joined = verification.entries.filter(({ chunks }) => chunks !== undefined);
   watch.expect([...expected.values(), ...joined.map(({ size }) => size)]);
-  // Not durable yet: laying them out as files makes them so, once, with their modes.
-  const sink = directoryBlobSink(staging.blobs, { durable: false });
+  const sink = staging.sink(verification.entries, watch.gone);
   const findings = await reader.readBlobs(expected, watched(sink, watch));
   verification.containerRead(`${reader.transport} read to its end, nothing in it that is not listed`);
   verification.blobs(findings);
