@@ -34,15 +34,22 @@ const MAX_DIGESTS = 256;
 export class BlobReceiver {
   readonly #expected: ReadonlyMap<string, number>;
   readonly #sink: BlobSink | undefined;
+  readonly #held: ReadonlySet<string>;
   readonly #seen = new Set<string>();
   readonly #mismatched: string[] = [];
   readonly #commits = new CommitPool();
   readonly #digests = new CommitPool(MAX_DIGESTS);
 
-  /** @param expected hex digest to size */
-  constructor(expected: ReadonlyMap<string, number>, sink?: BlobSink) {
+  /** @param expected hex digest to size @param held those that nobody needs again: neither read nor missed */
+  constructor(expected: ReadonlyMap<string, number>, sink?: BlobSink, held: ReadonlySet<string> = new Set()) {
     this.#expected = expected;
     this.#sink = sink;
+    this.#held = held;
+  }
+
+  /** Whether its bytes are wanted. */
+  wants(sha256: string): boolean {
+    return !this.#held.has(sha256);
   }
 
   /** Nothing may travel in a bundle that nobody signed. @throws BundleError BLOB_UNLISTED */
@@ -57,6 +64,7 @@ export class BlobReceiver {
    */
   async receive(sha256: string, size: number, pieces: AsyncIterable<Uint8Array>): Promise<void> {
     this.assertListed(sha256);
+    if (!this.wants(sha256)) return;
     this.#seen.add(sha256);
     if (this.#expected.get(sha256) !== size) {
       this.#mismatched.push(sha256);
@@ -79,7 +87,7 @@ export class BlobReceiver {
     await this.#digests.finish();
     await this.#commits.finish();
     await this.#sink?.finish?.();
-    const missing = [...this.#expected.keys()].filter((sha256) => !this.#seen.has(sha256));
+    const missing = [...this.#expected.keys()].filter((sha256) => this.wants(sha256) && !this.#seen.has(sha256));
     return { missing: missing.sort(), mismatched: this.#mismatched.sort() };
   }
 

@@ -30,7 +30,14 @@ export type BundleErrorCode =
   | 'BUILD_INPUT'
   | 'OUTPUT_EXISTS'
   | 'OUTPUT_INSIDE_SOURCE'
-  | 'PACK_MISMATCH';
+  | 'PACK_MISMATCH'
+  | 'OUTPUT_SPACE'
+  // volumes
+  | 'SPLIT_SIZE'
+  | 'VOLUME_FOREIGN'
+  | 'VOLUME_REFUSED'
+  | 'VOLUME_UNREADABLE'
+  | 'VOLUMES_INCOMPLETE';
 
 /** Anything `src/bundle` refuses. */
 export class BundleError extends DaemonEyeError<BundleErrorCode> {}

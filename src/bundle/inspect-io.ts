@@ -1,6 +1,6 @@
 import { encodeHex } from '../core/bytes.ts';
 import { type Digest, sha256 } from '../core/digest.ts';
-import { parseEnvelope, payloadDigest } from '../core/dsse.ts';
+import { type Envelope, parseEnvelope, payloadDigest } from '../core/dsse.ts';
 import type { KeyId } from '../core/keys.ts';
 import type { BlobSink } from './blob-receiver.ts';
 import type { DiffSide } from './diff.ts';
@@ -8,12 +8,12 @@ import { untrusted } from './errors.ts';
 import { BUNDLE_PAYLOAD_TYPE, MAX_INDEX_BYTES } from './format.ts';
 import { expectedBlobs, type IndexEntry, parseIndex } from './index-lines.ts';
 import { openBundle } from './read-io.ts';
-import type { BundleReader } from './reader.ts';
+import type { BundleHead, BundleReader, Transport } from './reader.ts';
 import { type BundleStatement, parseStatement } from './statement.ts';
 
 /** What a bundle says of itself. None of it is verified. */
 export type BundleInspection = {
-  readonly transport: 'directory' | 'tar';
+  readonly transport: Transport;
   readonly payload: Digest;
   readonly statement: BundleStatement;
   readonly entries: readonly IndexEntry[];
@@ -56,21 +56,40 @@ export async function inspectForDiff(path: string, wanted: (statement: BundleSta
 }
 
 async function inspect(reader: BundleReader): Promise<BundleInspection> {
-  const { envelope: bytes, rootChain } = await reader.readHead();
-  const envelope = parseEnvelope(bytes, BUNDLE_PAYLOAD_TYPE);
+  const { head, envelope, statement, entries } = await readUnverified(reader);
+  return {
+    transport: reader.transport,
+    payload: payloadDigest(envelope),
+    statement,
+    entries,
+    claimedSigners: envelope.signatures.map(({ keyid }) => keyid),
+    rootVersions: head.rootChain.map(({ version }) => version),
+  };
+}
+
+/** What precedes the blobs: held to its own statement, and to nothing else. */
+export type UnverifiedParts = {
+  readonly head: BundleHead;
+  readonly envelope: Envelope;
+  readonly statement: BundleStatement;
+  readonly index: Uint8Array;
+  readonly entries: readonly IndexEntry[];
+};
+
+/**
+ * Reads a bundle up to its blobs, for who handles bundles without believing them.
+ * @throws BundleError, ArchiveError, CoreError; BundleError INDEX_MISMATCH when the index is not the statement's
+ */
+export async function readUnverified(reader: BundleReader): Promise<UnverifiedParts> {
+  const head = await reader.readHead();
+  const envelope = parseEnvelope(head.envelope, BUNDLE_PAYLOAD_TYPE);
   const statement = parseStatement(envelope.payload);
   const index = await reader.readIndex(Math.min(statement.index.size, MAX_INDEX_BYTES));
   if (encodeHex(sha256(index)) !== statement.index.sha256) {
     throw untrusted('INDEX_MISMATCH', 'its index is not the one that its statement names: one of the two was changed');
   }
-  return {
-    transport: reader.transport,
-    payload: payloadDigest(envelope),
-    statement,
-    entries: parseIndex(index, { lines: statement.index.lines, bytes: statement.bytes }),
-    claimedSigners: envelope.signatures.map(({ keyid }) => keyid),
-    rootVersions: rootChain.map(({ version }) => version),
-  };
+  const entries = parseIndex(index, { lines: statement.index.lines, bytes: statement.bytes });
+  return { head, envelope, statement, index, entries };
 }
 
 /** Keeps blobs whose bytes are those of their names. */

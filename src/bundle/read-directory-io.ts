@@ -55,13 +55,17 @@ export class DirectoryBundle implements BundleReader {
     return readPart(this.#directory, INDEX_NAME, { kind: 'index' }, maxBytes);
   }
 
-  async readBlobs(expected: ReadonlyMap<string, number>, sink?: BlobSink): Promise<BlobFindings> {
-    const receiver = new BlobReceiver(expected, sink);
+  async readBlobs(
+    expected: ReadonlyMap<string, number>,
+    sink?: BlobSink,
+    held?: ReadonlySet<string>,
+  ): Promise<BlobFindings> {
+    const receiver = new BlobReceiver(expected, sink, held);
     try {
       await using blobs = await this.openBlobs();
       // All names first: nothing is read from a container that carries something unlisted.
       for (const sha256 of blobs.names) receiver.assertListed(sha256);
-      for (const sha256 of blobs.names) {
+      for (const sha256 of blobs.names.filter((name) => receiver.wants(name))) {
         await using file = await blobs.open(sha256);
         await receiver.receive(sha256, file.size, file.chunks());
       }

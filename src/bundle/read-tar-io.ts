@@ -55,9 +55,13 @@ export class TarBundle implements BundleReader {
     return index;
   }
 
-  async readBlobs(expected: ReadonlyMap<string, number>, sink?: BlobSink): Promise<BlobFindings> {
+  async readBlobs(
+    expected: ReadonlyMap<string, number>,
+    sink?: BlobSink,
+    held?: ReadonlySet<string>,
+  ): Promise<BlobFindings> {
     this.#step('blobs', 'nothing');
-    const receiver = new BlobReceiver(expected, sink);
+    const receiver = new BlobReceiver(expected, sink, held);
     try {
       for (let member = this.#member; member?.part.kind === 'blob'; member = this.#member) {
         await receiver.receive(member.part.sha256, member.size, this.#pieces());

@@ -8,12 +8,14 @@ export type BundleHead = {
   readonly rootChain: readonly RootEnvelope[];
 };
 
+export type Transport = 'directory' | 'tar' | 'volumes';
+
 /**
  * A bundle being read, once, front to back: head, then index, then blobs. Each step bounds the next, and nothing here
  * decides about trust. What is refused is an ArchiveError or BundleError of fault `untrusted`.
  */
 export interface BundleReader {
-  readonly transport: 'directory' | 'tar';
+  readonly transport: Transport;
 
   /**
    * Envelope and root chain, within the fixed caps.
@@ -33,9 +35,10 @@ export interface BundleReader {
    * Streams every blob that is there through SHA-256 and into the sink, and goes on after a mismatch to name them all.
    * When it returns, the container was read to its end.
    * @param expected from `expectedBlobs`
+   * @param held those that are here already, by digests that were checked: passed over, and not missed
    * @throws BundleError BLOB_UNLISTED, UNKNOWN_NAME or READ_ORDER; ArchiveError as above; whatever the sink throws
    */
-  readBlobs(expected: ReadonlyMap<string, number>, sink?: BlobSink): Promise<BlobFindings>;
+  readBlobs(expected: ReadonlyMap<string, number>, sink?: BlobSink, held?: ReadonlySet<string>): Promise<BlobFindings>;
 
   /** May be called at any time, and twice. */
   close(): Promise<void>;

@@ -24,6 +24,8 @@ export type CliErrorCode =
   | 'BUNDLE_REFUSED'
   // what is done to a log
   | 'OWN_LOG'
+  // what a delta is made against
+  | 'BASE_NOT_HELD'
   // asking a person
   | 'CONFIRM_NEEDED'
   | 'CONFIRM_DECLINED'

@@ -117,6 +117,22 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: 'pack a bundle into one file for a stick',
     load: async () => (await import('./commands/bundle/pack.ts')).BundlePack,
   },
+  'bundle split': {
+    summary: 'cut a bundle into volumes that fit a medium',
+    load: async () => (await import('./commands/bundle/split.ts')).BundleSplit,
+  },
+  'bundle volumes': {
+    summary: 'look which volumes are sound, and which are lacking',
+    load: async () => (await import('./commands/bundle/volumes.ts')).BundleVolumes,
+  },
+  'bundle join': {
+    summary: 'put volumes together into one file',
+    load: async () => (await import('./commands/bundle/join.ts')).BundleJoin,
+  },
+  'bundle delta': {
+    summary: 'leave out what an enclave holds already',
+    load: async () => (await import('./commands/bundle/delta.ts')).BundleDelta,
+  },
   'bundle inspect': {
     summary: 'look into a bundle without trusting it',
     load: async () => (await import('./commands/bundle/inspect.ts')).BundleInspect,

@@ -1,4 +1,5 @@
 import { type BundleDiff, type DiffSide, diffBundles } from '../bundle/diff.ts';
+import { openBundle } from '../bundle/read-io.ts';
 import type { BundleStatement } from '../bundle/statement.ts';
 import { decidingCheck, type Report } from '../core/checks.ts';
 import { embedEnvelope } from '../core/embedded-envelope.ts';
@@ -10,14 +11,21 @@ import { parseDocumentEnvelope } from '../verify/signed-document.ts';
 import { storeBundle } from './activation-io.ts';
 import { stagedSide, storedSide } from './comparison-io.ts';
 import { allowing, type Downgrade, goingBack } from './going-back.ts';
+import { heldBlobs } from './held-blobs-io.ts';
 import type { LoggedEntry, WritableInstall } from './install-io.ts';
 import { loadPinnedRoot, storeRoots } from './root-store-io.ts';
 import { createStaging, type Staging } from './staging-io.ts';
 import type { BundleAppliedEvent, BundleRefusedEvent, InstallState, TrustEvent } from './state.ts';
-import { type BundleJudgement, type ContentCheck, type JudgeOptions, judgeBundle } from './verify-io.ts';
+import {
+  type BundleJudgement,
+  type ContentCheck,
+  type JudgeOptions,
+  judgeContainer,
+  type OpenContainer,
+} from './verify-io.ts';
 
 /** @typeParam C what `compare` finds */
-export type ApplyOptions<C = unknown> = JudgeOptions & {
+export type ApplyOptions<C = unknown> = Omit<JudgeOptions, 'held'> & {
   readonly toolVersion: string;
   readonly content: ContentCheck;
   readonly acceptGap?: boolean;
@@ -53,12 +61,12 @@ export type ApplyOutcome<C = unknown> = { readonly report: Report } & (
  * The log entry `bundle.applied` is the commit: before it nothing is in use, after it the links only follow
  * (`activate`), by this run or, after a crash, by the next. So a power cut leaves the old or the new, never a mixture.
  * A refusal is logged as well, and newer verified trust roots are kept even when the bundle around them is refused.
- * @param path of the bundle, a directory or tar; `name` is what the report calls it
+ * @param bundle its path (a directory or tar), or what opens it; `name` is what the report calls it
  * @throws InstallError, BundleError, ArchiveError, LedgerError or DurableError; hostile input is a refusal instead
  */
 export async function applyBundle<C = unknown>(
   install: WritableInstall,
-  path: string,
+  bundle: string | OpenContainer,
   name: string,
   options: ApplyOptions<C>,
 ): Promise<ApplyOutcome<C>> {
@@ -66,7 +74,9 @@ export async function applyBundle<C = unknown>(
   await using staging = createStaging(install.layout.staging, true);
   const downgrade = options.downgrade && parseDocumentEnvelope(DOWNGRADE, options.downgrade);
   const trust = allowing(trustOf(install.state, pinned, options), install.state, downgrade);
-  const judgement = await judgeBundle(path, name, trust, staging, options.content, options);
+  const container = typeof bundle === 'string' ? () => openBundle(bundle) : bundle;
+  const held = heldBlobs(install.layout, install.state);
+  const judgement = await judgeContainer(container, name, trust, staging, options.content, { ...options, held });
   options.signal?.throwIfAborted();
   const { report, verification } = judgement;
   if (options.dryRun !== true) await keepNewerRoots(install, pinned, verification.chain, verification.floor);

@@ -1,5 +1,5 @@
 import { createHash, type Hash } from 'node:crypto';
-import { constants, renameSync } from 'node:fs';
+import { constants, lstatSync, renameSync } from 'node:fs';
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readChunks } from '../archive/file-chunks-io.ts';
@@ -12,8 +12,14 @@ import { DaemonEyeError } from '../core/errors.ts';
 import { escapeForTerminal } from '../core/terminal-text.ts';
 import { durableErrorFrom, errnoOf } from '../durable/errors.ts';
 
-const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDWR } = constants;
+const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDONLY, O_RDWR } = constants;
 const PRIVATE_FILE = 0o600;
+/** Names of files that are being put together; no digest looks like it. */
+const JOINED = '.joined-';
+
+export function isJoinedName(name: string): boolean {
+  return name.startsWith(JOINED);
+}
 
 /** A file that comes in chunks, and how far it has come. */
 type Joined = {
@@ -105,6 +111,27 @@ export class JoinedFiles {
     });
   }
 
+  /**
+   * Chunks that an earlier run put in place, each held to its digest again.
+   * @param onBytes told how many more bytes were hashed; may throw
+   * @returns those that need not come again @throws DurableError
+   */
+  async recover(onBytes: (bytes: number) => void): Promise<ReadonlySet<string>> {
+    const sound = new Set<string>();
+    for (const file of this.#files.values()) file.created = isLeftOver(file);
+    for (const [sha256, [first, ...others]] of this.#places) {
+      if (first?.file.created !== true) continue;
+      await orDurable('read back', first.file.path, async () => {
+        await using handle = await open(first.file.path, O_RDONLY | (O_NOFOLLOW ?? 0));
+        if ((await digestAt(handle, chunkAt(first), onBytes)) !== sha256) return;
+        this.#arrived(first);
+        for (const place of others) await this.#copy(handle, first, place);
+        sound.add(sha256);
+      });
+    }
+    return sound;
+  }
+
   /** After the last chunk: waits until all that can be hashed is. @throws what `onBytes` threw; DurableError */
   async finish(): Promise<void> {
     this.#end();
@@ -138,7 +165,7 @@ export class JoinedFiles {
       end += size;
       return { from: end - size, size, written: false };
     });
-    const path = join(this.#directory, `.joined-${this.#files.size}`);
+    const path = join(this.#directory, `${JOINED}${this.#files.size}`);
     const file = { entry, path, hash: createHash('sha256'), chunks: places, created: false, next: 0, queued: false };
     this.#files.set(entry, file);
     for (const [chunk, { sha256 }] of chunks.entries()) {
@@ -227,6 +254,31 @@ export class JoinedFiles {
 }
 
 const COPY_BYTES = 1024 * 1024;
+/** Enough to see that nothing was written there yet. */
+const GLANCE_BYTES = 4096;
+
+/** Left by an earlier run, and ours alone; one that is longer than the file would keep what nobody signed at its end. */
+function isLeftOver({ path, entry }: Joined): boolean {
+  const stat = lstatSync(path, { throwIfNoEntry: false });
+  return stat?.isFile() === true && stat.nlink === 1 && stat.size <= entry.size;
+}
+
+/** SHA-256 in hex of a stretch; undefined when its beginning is a hole. */
+async function digestAt(
+  handle: FileHandle,
+  stretch: { readonly from: number; readonly size: number },
+  onBytes: (bytes: number) => void,
+): Promise<string | undefined> {
+  const glance = new Uint8Array(Math.min(GLANCE_BYTES, stretch.size));
+  await handle.read(glance, 0, glance.length, stretch.from);
+  if (glance.every((byte) => byte === 0)) return undefined;
+  const hash = createHash('sha256');
+  for await (const piece of readChunks(handle, stretch.size, stretch)) {
+    onBytes(piece.length);
+    hash.update(piece);
+  }
+  return hash.digest('hex');
+}
 
 function chunkAt({ file, chunk }: Place): { readonly from: number; readonly size: number } {
   return file.chunks[chunk] ?? { from: 0, size: 0 };

@@ -6,24 +6,40 @@ import { directoryBlobSink } from '../bundle/blob-store-io.ts';
 import { BundleError } from '../bundle/errors.ts';
 import { Hasher } from '../bundle/hasher-io.ts';
 import type { IndexEntry } from '../bundle/index-lines.ts';
+import type { Digest } from '../core/digest.ts';
 import { DaemonEyeError } from '../core/errors.ts';
 import { durableErrorFrom, errnoOf } from '../durable/errors.ts';
 import { createDirectoryDurably, syncDirectory } from '../durable/files-io.ts';
 import { syncFiles } from '../durable/sync-many-io.ts';
 import { JoinedFiles } from './joined-files-io.ts';
 import { FILES_DIRECTORY } from './layout.ts';
+import { newestPartial, partialDirectory, recoverBlobs } from './partial-io.ts';
 
 /**
  * A private directory (0700) into which a bundle is copied once, while it is hashed. Dispose removes what is left.
  */
 export type Staging = AsyncDisposable & {
   readonly directory: string;
-  /** Blobs by digest, as they arrive. */
+  /** Blobs by digest, as they arrive: in {@link directory}, or, after {@link Staging.goOn}, beside it. */
   readonly blobs: string;
   /** The files at their install paths, after {@link Staging.materialise}. */
   readonly files: string;
   /** Whether what is staged is to survive a power cut: for applying yes, for looking no. */
   readonly durable: boolean;
+  /**
+   * Goes on where an earlier run was interrupted, and lets a later one go on where this ends, if it ends before
+   * {@link Staging.materialise}. To be called first; without effect when only looking.
+   * @param payload of the bundle, verified
+   * @throws DurableError
+   */
+  goOn(payload: Digest): void;
+  /**
+   * What an earlier run left for the files of the last sink. Nothing that lies there is believed without its digest.
+   * @param onBytes told how many more bytes were hashed; may throw to end the work
+   * @returns digests of the blobs that need not come again
+   * @throws DurableError
+   */
+  recover(onBytes: (bytes: number) => void): Promise<ReadonlySet<string>>;
   /**
    * Where the blobs of these files go as they arrive.
    * @param onBytes told how many more bytes of files in chunks were hashed as a whole; may throw to end the work
@@ -49,29 +65,65 @@ const WORTH_A_THREAD = 16 * 1024 * 1024;
 /** @param parent on the file system where the result is to end up, so that it can be moved there by a rename */
 export function createStaging(parent: string, durable: boolean, { cores }: StagingOptions = {}): Staging {
   const directory = join(parent, `incoming-${randomBytes(8).toString('hex')}`);
-  const staging = { directory, blobs: join(directory, 'blobs'), files: join(directory, FILES_DIRECTORY), durable };
-  createDirectoryDurably(staging.blobs);
-  createDirectoryDurably(staging.files);
+  const files = join(directory, FILES_DIRECTORY);
+  let blobs = join(directory, 'blobs');
+  createDirectoryDurably(blobs);
+  createDirectoryDurably(files);
+  let partial: string | undefined;
   let joined: JoinedFiles | undefined;
+  let sizes: ReadonlyMap<string, number> = new Map();
+  let isLaidOut = false;
   return {
-    ...staging,
+    directory,
+    files,
+    durable,
+    get blobs() {
+      return blobs;
+    },
+    goOn(payload) {
+      if (!durable) return;
+      partial = partialDirectory(parent, payload);
+      createDirectoryDurably(partial);
+      blobs = partial;
+    },
     sink(entries, onBytes) {
       const bytes = entries.reduce((sum, { size }) => sum + size, 0);
       const hasher = bytes < WORTH_A_THREAD ? undefined : Hasher.start(cores);
       // Not durable yet: laying blobs out as files makes them so, once, with their modes.
-      const blobs = directoryBlobSink(staging.blobs, { durable: false, hasher });
-      joined = new JoinedFiles(staging.blobs, entries, { hasher, onBytes });
-      return stagingSink(staging.blobs, entries, { blobs, joined, hasher });
+      const whole = directoryBlobSink(blobs, { durable: false, hasher });
+      joined = new JoinedFiles(blobs, entries, { hasher, onBytes });
+      sizes = wholeFiles(entries);
+      return stagingSink(blobs, sizes, { blobs: whole, joined, hasher });
     },
-    materialise: (entries) => materialise(staging, entries, joined),
-    [Symbol.asyncDispose]: async () => rmSync(directory, { recursive: true, force: true }),
+    recover: async (onBytes) =>
+      partial === undefined || joined === undefined ? new Set() : recoverBlobs(partial, sizes, joined, onBytes),
+    async materialise(entries) {
+      isLaidOut = true;
+      await materialise({ blobs, files, durable }, entries, joined);
+    },
+    [Symbol.asyncDispose]: async () => {
+      // Once they are laid out, what is left of them is no part of anything.
+      if (partial !== undefined && isLaidOut) rmSync(partial, { recursive: true, force: true });
+      rmSync(directory, { recursive: true, force: true });
+    },
   };
 }
 
-/** Removes what a crash left behind. Call under the install lock: then nobody else is staging. */
+/** Digest and size of the files that come as one blob. */
+function wholeFiles(entries: readonly IndexEntry[]): ReadonlyMap<string, number> {
+  return new Map(entries.flatMap(({ sha256, size, chunks }) => (chunks === undefined ? [[sha256, size]] : [])));
+}
+
+/**
+ * Removes what a crash left behind, but for the blobs of the bundle that was interrupted last. Call under the install
+ * lock: then nobody else is staging.
+ */
 export function clearStaging(parent: string): void {
   if (!existsSync(parent)) return;
-  for (const name of readdirSync(parent)) rmSync(join(parent, name), { recursive: true, force: true });
+  const kept = newestPartial(parent);
+  for (const name of readdirSync(parent)) {
+    if (name !== kept) rmSync(join(parent, name), { recursive: true, force: true });
+  }
 }
 
 type SinkParts = {
@@ -81,9 +133,8 @@ type SinkParts = {
 };
 
 /** Whole files go to blobs of their own, chunks to where they belong in their file, what is both to both. */
-function stagingSink(directory: string, entries: readonly IndexEntry[], parts: SinkParts): BlobSink {
+function stagingSink(directory: string, whole: ReadonlyMap<string, number>, parts: SinkParts): BlobSink {
   const { blobs, joined, hasher } = parts;
-  const whole = new Set(entries.filter(({ chunks }) => chunks === undefined).map(({ sha256 }) => sha256));
   return {
     async open(sha256, size) {
       if (!joined.has(sha256)) return blobs.open(sha256, size);

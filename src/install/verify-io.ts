@@ -8,6 +8,7 @@ import { DaemonEyeError } from '../core/errors.ts';
 import { type BundleTrust, BundleVerification, type ContentVerdict } from '../verify/bundle-verification.ts';
 import type { RootFile } from '../verify/root-chain.ts';
 import type { TrustRoot } from '../verify/root-document.ts';
+import { type HeldBlobs, takeHeldBlobs } from './held-blobs-io.ts';
 import type { Staging } from './staging-io.ts';
 
 /**
@@ -48,7 +49,12 @@ export type JudgeOptions = {
   readonly signal?: AbortSignal;
   /** Told with every piece: bytes gone through so far, and in all. A file in chunks counts twice: it is hashed twice. */
   readonly progress?: (done: number, total: number) => void;
+  /** Blobs that are here already and need not travel: a delta leaves them out. */
+  readonly held?: HeldBlobs;
 };
+
+/** What `bundle/read-io.ts` and `bundle/volumes` open. Called once, and what it opens is closed. */
+export type OpenContainer = () => Promise<BundleReader>;
 
 /**
  * Reads a bundle once, from a directory or tar, into private staging while it is hashed, and verifies it as it
@@ -67,9 +73,9 @@ export function judgeBundle(
   return judgeContainer(() => openBundle(path), name, trust, staging, content, options);
 }
 
-/** The same for a container from anywhere: `openContainer` is called once, and what it opens is closed. */
+/** The same for a container from anywhere. */
 export async function judgeContainer(
-  openContainer: () => Promise<BundleReader>,
+  openContainer: OpenContainer,
   name: string,
   trust: BundleTrust,
   staging: Staging,
@@ -82,7 +88,7 @@ export async function judgeContainer(
   try {
     const reader = await openContainer();
     try {
-      staged = await readInto(reader, verification, staging, watch);
+      staged = await readInto(reader, verification, staging, watch, options.held);
     } finally {
       await reader.close();
     }
@@ -124,6 +130,7 @@ async function readInto(
   verification: BundleVerification,
   staging: Staging,
   watch: Watch,
+  held: HeldBlobs | undefined,
 ): Promise<StagedBundle | undefined> {
   const { envelope, rootChain } = await reader.readHead();
   verification.containerOpened(`${reader.transport} in order, as far as it was read`);
@@ -136,11 +143,32 @@ async function readInto(
   const expected = expectedBlobs(verification.entries);
   const joined = verification.entries.filter(({ chunks }) => chunks !== undefined);
   watch.expect([...expected.values(), ...joined.map(({ size }) => size)]);
-  const sink = staging.sink(verification.entries, watch.gone);
-  const findings = await reader.readBlobs(expected, watched(sink, watch));
+  if (verification.payload !== undefined) staging.goOn(verification.payload);
+  const sink = watched(staging.sink(verification.entries, watch.gone), watch);
+  const here = await blobsHere(expected, staging, sink, held, watch);
+  const findings = await reader.readBlobs(expected, sink, here);
   verification.containerRead(`${reader.transport} read to its end, nothing in it that is not listed`);
   verification.blobs(findings);
   return { envelope, rootChain, index };
+}
+
+/** What need not be read: left by an interrupted run, or part of a bundle that is here. */
+async function blobsHere(
+  expected: ReadonlyMap<string, number>,
+  staging: Staging,
+  sink: BlobSink,
+  held: HeldBlobs | undefined,
+  watch: Watch,
+): Promise<ReadonlySet<string>> {
+  try {
+    const left = await staging.recover(watch.gone);
+    const wanted = [...expected].filter(([sha256]) => !left.has(sha256));
+    const taken = held === undefined ? [] : await takeHeldBlobs(held, new Map(wanted), sink);
+    return new Set([...left, ...taken]);
+  } catch (thrown) {
+    await sink.abandon?.();
+    throw thrown;
+  }
 }
 
 /** Counts bytes for who waits, and ends the work when they want it ended. */

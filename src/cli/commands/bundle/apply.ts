@@ -1,4 +1,3 @@
-import { basename } from 'node:path';
 import { Command, Option } from 'clipanion';
 import { RELEASE } from '../../../core/release.ts';
 import { type ApplyOutcome, type ApplyPlan, applyBundle } from '../../../install/apply-io.ts';
@@ -13,20 +12,24 @@ import { agree } from '../../prompt-io.ts';
 import { renderDiff } from '../../render/diff.ts';
 import { renderReport } from '../../render/report.ts';
 import type { Style } from '../../render/style.ts';
+import { openGiven, volumesName } from '../../volumes-argument-io.ts';
 
 export class BundleApply extends DaemonCommand {
   static override paths = [['bundle', 'apply']];
   static override usage = Command.Usage({
     description: 'Verify a bundle and make it the active one of its channel; shows what changes and asks.',
     details:
-      'Old or new, never a mixture, whenever the power goes. The log records what was applied, and what was refused.',
+      'Old or new, never a mixture, whenever the power goes. The log records what was applied, and what was refused. ' +
+      'Several volumes are given in any order, or one after another: on a terminal the next is asked for. What was read ' +
+      'when a stick was pulled is not read again.',
     examples: [
       ['From a stick', '$0 bundle apply /media/usb/linux-2.bundle.tar'],
+      ['From two discs', '$0 bundle apply /media/cd1/linux-2.bundle.tar.001 /media/cd2/linux-2.bundle.tar.002'],
       ['Only look', '$0 bundle apply /media/usb/linux-2.bundle.tar --dry-run'],
     ],
   });
 
-  bundle = Option.String({ name: 'BUNDLE' });
+  bundle = Option.Rest({ name: 'BUNDLE', required: 1 });
   dryRun = Option.Boolean('--dry-run', false, { description: 'verify and show what would change; change nothing' });
   yes = Option.Boolean('--yes', false, { description: 'do not ask' });
   acceptGap = Option.Boolean('--accept-gap', false, { description: 'accept that many bundles were skipped' });
@@ -40,7 +43,7 @@ export class BundleApply extends DaemonCommand {
     const { names, problem } = await enclaveNames(this.dataDirectory, this.context.env);
     if (problem !== undefined) this.note(problem);
     await using install = await openInstallHere(this.dataDirectory);
-    const outcome = await applyBundle(install, this.bundle, basename(this.bundle), {
+    const outcome = await applyBundle(install, openGiven(this.bundle, this.context), volumesName(this.bundle), {
       toolVersion: RELEASE.version,
       names,
       content: contentCheck,

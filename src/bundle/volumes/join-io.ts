@@ -1,0 +1,77 @@
+import { rmSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { escapeForTerminal } from '../../core/terminal-text.ts';
+import { count } from '../../core/wording.ts';
+import { createDirectoryDurably, temporaryName, writeFileDurably } from '../../durable/files-io.ts';
+import type { BlobSink } from '../blob-receiver.ts';
+import { directoryBlobSink } from '../blob-store-io.ts';
+import { untrusted } from '../errors.ts';
+import { BLOBS_DIRECTORY, BLOBS_HASH, ENVELOPE_NAME, INDEX_NAME, ROOT_DIRECTORY, rootName } from '../format.ts';
+import { expectedBlobs, type IndexEntry } from '../index-lines.ts';
+import { readUnverified } from '../inspect-io.ts';
+import { assertNewOutput } from '../output-io.ts';
+import { type PackResult, packBundle } from '../pack-io.ts';
+import { assertRoom } from '../room-io.ts';
+import { volumeAt } from './open-volumes-io.ts';
+import { VolumeSet } from './volume-set.ts';
+
+/**
+ * Puts volumes together into the one tar that `packBundle` makes of the bundle. Needs room for the blobs twice while
+ * it works. The tar appears complete and durable, or not at all.
+ * @param paths at least one, in any order @param watch may throw to end the work; told the bytes of each piece
+ * @throws BundleError VOLUMES_INCOMPLETE, BLOB_MISMATCH, VOLUME_FOREIGN, VOLUME_REFUSED, VOLUME_UNREADABLE; as
+ *   `packBundle`
+ */
+export async function joinVolumes(
+  paths: readonly string[],
+  outFile: string,
+  watch: (bytes: number, total: number) => void = () => undefined,
+): Promise<PackResult> {
+  const out = resolve(outFile);
+  const [first = '', ...others] = paths;
+  assertNewOutput(first, out);
+  const volumes = new VolumeSet([volumeAt(first), ...others.map(volumeAt)]);
+  const temporary = temporaryName(out);
+  try {
+    const { head, index, entries } = await readUnverified(volumes);
+    const expected = expectedBlobs(entries);
+    const total = [...expected.values()].reduce((sum, size) => sum + size, 0);
+    assertRoom(out, 2 * total, total);
+    createDirectoryDurably(join(temporary, ROOT_DIRECTORY));
+    writeFileDurably(join(temporary, ENVELOPE_NAME), head.envelope);
+    for (const { version, bytes } of head.rootChain) writeFileDurably(join(temporary, rootName(version)), bytes);
+    writeFileDurably(join(temporary, INDEX_NAME), index);
+    // Only on the way into the tar: that one is made durable.
+    const sink = directoryBlobSink(join(temporary, BLOBS_DIRECTORY, BLOBS_HASH), { durable: false });
+    const { missing, mismatched } = await volumes.readBlobs(expected, watched(sink, total, watch));
+    if (mismatched.length > 0) throw untrusted('BLOB_MISMATCH', `${told(mismatched, entries)} damaged in every volume`);
+    if (missing.length > 0) throw untrusted('VOLUMES_INCOMPLETE', `${told(missing, entries)} in none of the volumes`);
+    return await packBundle(temporary, out);
+  } finally {
+    await volumes.close();
+    rmSync(temporary, { recursive: true, force: true });
+  }
+}
+
+function told(blobs: readonly string[], entries: readonly IndexEntry[]): string {
+  const [first = ''] = blobs;
+  const entry = entries.find(({ sha256, chunks }) => (chunks ?? [{ sha256 }]).some((blob) => blob.sha256 === first));
+  const of = entry === undefined ? '' : `, the first of ${escapeForTerminal(entry.path)},`;
+  return `${count(blobs.length, 'blob')}${of} ${blobs.length === 1 ? 'is' : 'are'}`;
+}
+
+function watched(sink: BlobSink, total: number, watch: (bytes: number, total: number) => void): BlobSink {
+  return {
+    ...sink,
+    async open(sha256, size) {
+      const slot = await sink.open(sha256, size);
+      return {
+        ...slot,
+        async write(chunk) {
+          watch(chunk.length, total);
+          await slot.write(chunk);
+        },
+      };
+    },
+  };
+}

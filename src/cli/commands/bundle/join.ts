@@ -1,0 +1,31 @@
+import { Command, Option } from 'clipanion';
+import { joinVolumes } from '../../../bundle/volumes/join-io.ts';
+import { escapeForTerminal } from '../../../core/terminal-text.ts';
+import { DaemonCommand } from '../../command.ts';
+import { EXIT, type ExitCode } from '../../exit-codes.ts';
+
+export class BundleJoin extends DaemonCommand {
+  static override paths = [['bundle', 'join']];
+  static override usage = Command.Usage({
+    description: 'Put volumes together into one tar, the same that bundle pack makes; every piece is checked.',
+    details: 'In any order. To apply them they need not be joined: bundle apply takes several.',
+    examples: [
+      ['All of them', '$0 bundle join linux-1.bundle.tar.001 linux-1.bundle.tar.002 --out linux-1.bundle.tar'],
+    ],
+  });
+
+  volumes = Option.Rest({ name: 'VOLUME', required: 1 });
+  out = Option.String('--out', { required: true, description: 'write `FILE`' });
+
+  async run(): Promise<ExitCode> {
+    const bar = this.progress('joining', { unit: 'bytes' });
+    let done = 0;
+    const { sha256, bytes } = await joinVolumes(this.volumes, this.out, (piece, total) => {
+      this.signal.throwIfAborted();
+      done += piece;
+      bar.update(done, total);
+    });
+    this.result({ file: this.out, sha256, bytes }, `${escapeForTerminal(this.out)}  ${bytes} bytes  sha256:${sha256}`);
+    return EXIT.done;
+  }
+}
