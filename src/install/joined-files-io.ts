@@ -28,7 +28,8 @@ type Joined = {
   readonly hash: Hash;
   /** Offset and size of each chunk, and whether its bytes lie there. */
   readonly chunks: readonly { readonly from: number; readonly size: number; written: boolean }[];
-  created: boolean;
+  /** Settles when the file is there; undefined while nobody needs it. */
+  creation: Promise<void> | undefined;
   /** The first chunk that is not hashed yet. */
   next: number;
   queued: boolean;
@@ -118,9 +119,9 @@ export class JoinedFiles {
    */
   async recover(onBytes: (bytes: number) => void): Promise<ReadonlySet<string>> {
     const sound = new Set<string>();
-    for (const file of this.#files.values()) file.created = isLeftOver(file);
+    for (const file of this.#files.values()) if (isLeftOver(file)) file.creation = Promise.resolve();
     for (const [sha256, [first, ...others]] of this.#places) {
-      if (first?.file.created !== true) continue;
+      if (first?.file.creation === undefined) continue;
       await orDurable('read back', first.file.path, async () => {
         await using handle = await open(first.file.path, O_RDONLY | (O_NOFOLLOW ?? 0));
         if ((await digestAt(handle, chunkAt(first), onBytes)) !== sha256) return;
@@ -166,7 +167,15 @@ export class JoinedFiles {
       return { from: end - size, size, written: false };
     });
     const path = join(this.#directory, `${JOINED}${this.#files.size}`);
-    const file = { entry, path, hash: createHash('sha256'), chunks: places, created: false, next: 0, queued: false };
+    const file = {
+      entry,
+      path,
+      hash: createHash('sha256'),
+      chunks: places,
+      creation: undefined,
+      next: 0,
+      queued: false,
+    };
     this.#files.set(entry, file);
     for (const [chunk, { sha256 }] of chunks.entries()) {
       const known = this.#places.get(sha256);
@@ -176,14 +185,17 @@ export class JoinedFiles {
   }
 
   async #open(file: Joined): Promise<FileHandle> {
-    const first = !file.created;
-    file.created = true;
-    return orDurable('create', file.path, async () => {
-      const flags = O_RDWR | (O_NOFOLLOW ?? 0);
-      if (!first) return open(file.path, flags);
+    // Several chunks may want the file at once: whoever comes second waits until it is there.
+    file.creation ??= this.#create(file);
+    await file.creation;
+    return orDurable('write', file.path, () => open(file.path, O_RDWR | (O_NOFOLLOW ?? 0)));
+  }
+
+  async #create({ path }: Joined): Promise<void> {
+    await orDurable('create', path, async () => {
       // Left behind by a run that was killed, or a link somebody put there: it goes, what it points to stays.
-      await rm(file.path, { force: true });
-      return open(file.path, flags | O_CREAT | O_EXCL, PRIVATE_FILE);
+      await rm(path, { force: true });
+      await using _ = await open(path, O_RDWR | O_CREAT | O_EXCL | (O_NOFOLLOW ?? 0), PRIVATE_FILE);
     });
   }
 
@@ -210,7 +222,8 @@ export class JoinedFiles {
   }
 
   #offer(file: Joined): void {
-    if (file.queued || file.chunks[file.next]?.written !== true) return;
+    // Given up, it would be offered again and again by who leaves it as it is.
+    if (this.#abandoned || file.queued || file.chunks[file.next]?.written !== true) return;
     file.queued = true;
     this.#queue.push(file);
     this.#wake?.();
