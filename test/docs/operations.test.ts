@@ -86,4 +86,14 @@ describe('the procedures in docs/operations.md', () => {
     const after = await evidence('after-1');
     expect(await codeOf('evidence', 'verify', after, '--data', at('enclave'))).toEqual([3, 'KEY_REVOKED']);
   });
+
+  it('carry a bundle in volumes, of which one is lost', { timeout: 240_000 }, () => {
+    const folder = tempDirectory();
+    const scratch = tempDirectory();
+    const run = (block: string) => runBlock(shellBlock(PAGE, block), folder, scratch, { RULES: join(ROOT, 'rules') });
+    run('root-first');
+    run('root-pin');
+    expect(run('volumes-split')).toMatch(/two\.001 +intact/);
+    expect(run('volumes-apply')).toMatch(/rules\/linux +seq 1 active/);
+  });
 });

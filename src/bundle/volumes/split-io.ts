@@ -104,7 +104,7 @@ async function cut(source: string, cutting: Cutting): Promise<SplitResult & { re
       const message = `its index and its largest piece need ${least} bytes a volume, more than ${size}`;
       throw new BundleError('SPLIT_SIZE', message, { fault: 'usage' });
     }
-    assertNewOutput(source, nameOf(1));
+    assertNewOutput(source, nameOf(Math.min(...(only ?? [1]))));
     if (only === undefined) assertRoom(nameOf(1), total, Math.min(total, size));
     volumes = new VolumeWriter(source, parts, cutting, total);
     const { missing, mismatched } = await reader.readBlobs(expected, volumes, leaveOut);

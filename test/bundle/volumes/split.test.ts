@@ -1,4 +1,4 @@
-import { chmodSync, copyFileSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -46,6 +46,10 @@ describe('splitting', () => {
     expect(count).toBe(volumes.length);
     expect(readdirSync(shelf).filter((name) => name.startsWith('one'))).toEqual(['one.002']);
     expect(readBytes(join(shelf, 'one.002'))).toEqual(readBytes(volumes[1] ?? ''));
+    // Beside the others, which stay.
+    rmSync(join(shelf, 'again.003'));
+    await splitBundle(directory, join(shelf, 'again'), { size: SMALL, only: new Set([3]) });
+    expect(readBytes(join(shelf, 'again.003'))).toEqual(readBytes(volumes[2] ?? ''));
   });
 
   it('of any size, splits and joins to the same tar', async () => {
