@@ -201,6 +201,10 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: 'drop the oldest lines of a log, as an approver ordered',
     load: async () => (await import('./commands/ledger/prune.ts')).LedgerPrune,
   },
+  'ledger redact': {
+    summary: 'destroy a sealed value as an approver ordered, with an entry that says so',
+    load: async () => (await import('./commands/ledger/redact.ts')).LedgerRedact,
+  },
   'ledger rotate': {
     summary: 'change the key of a log',
     load: async () => (await import('./commands/ledger/rotate.ts')).LedgerRotate,

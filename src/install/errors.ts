@@ -1,7 +1,7 @@
 import { DaemonEyeError, type ErrorOptions } from '../core/errors.ts';
 
 export type InstallErrorCode =
-  | 'PRUNE_NOT_APPROVED'
+  | 'ORDER_NOT_APPROVED'
   | 'NOT_INITIALISED'
   | 'ALREADY_INITIALISED'
   | 'DIRECTORY_NOT_EMPTY'

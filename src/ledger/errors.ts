@@ -15,9 +15,12 @@ export type LedgerErrorCode =
   | 'ROTATION_ORDER'
   | 'KEY_REUSED'
   | 'EPOCH_MISMATCH'
-  // dropping old lines
+  // destroying what operators order
+  | 'ORDER_MALFORMED'
+  | 'ORDER_ELSEWHERE'
+  | 'LOG_HELD'
+  | 'REDACTION_REFUSED'
   | 'PRUNE_REFUSED'
-  | 'PRUNE_HELD'
   | 'PRUNE_UNRECORDED'
   | 'LINE_PRUNED'
   // writing

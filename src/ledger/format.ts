@@ -3,6 +3,7 @@
 export const GENESIS_PAYLOAD_TYPE = 'application/vnd.daemoneye.genesis+json';
 export const ROTATION_PAYLOAD_TYPE = 'application/vnd.daemoneye.rotation+json';
 export const PRUNE_PAYLOAD_TYPE = 'application/vnd.daemoneye.prune+json';
+export const REDACTION_PAYLOAD_TYPE = 'application/vnd.daemoneye.redaction+json';
 export const GENESIS_VERSION = 1;
 export const LINE_VERSION = 1;
 
@@ -45,6 +46,7 @@ export const MAX_SHOWN_BYTES = 256 * 1024 * 1024;
 export const CLOCK_JUMP = 'clock.jump';
 export const LOG_RECOVERY = 'log.recovery';
 export const LOG_PRUNE = 'log.prune';
+export const LOG_REDACT = 'log.redact';
 export const LOG_ROTATE = 'log.rotate';
 
 const SEQ_DIGITS = 12;

@@ -2,22 +2,22 @@ import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { formatDigest } from '../core/digest.ts';
 import type { EventData } from '../core/event-data.ts';
-import { escapeForTerminal } from '../core/terminal-text.ts';
-import { durableErrorFrom, errnoOf } from '../durable/errors.ts';
+import { durableErrorFrom } from '../durable/errors.ts';
 import { syncDirectory } from '../durable/files-io.ts';
 import { hostActor } from './composer.ts';
 import { LedgerError } from './errors.ts';
-import { ENTRIES_DIRECTORY, entriesFileName, HOLDS_DIRECTORY, LOG_PRUNE, TREE_DIRECTORY } from './format.ts';
+import { ENTRIES_DIRECTORY, entriesFileName, LOG_PRUNE, TREE_DIRECTORY } from './format.ts';
+import { assertNoHoldFile } from './holds-io.ts';
 import { openLedgerFile } from './ledger-file-io.ts';
 import { parseLine } from './line.ts';
-import type { PruneApproval } from './prune.ts';
+import { assertOrderOf, type Order, type PruneOrder } from './orders.ts';
 import { openLedgerReader } from './reader-io.ts';
 import { listEntries } from './scan-io.ts';
 import { openLedgerWriter, type WriterOptions } from './writer-io.ts';
 
 export type PruneOptions = WriterOptions & {
   /** Already verified by the caller: signed by operators who may, under the trust root. */
-  readonly approval: PruneApproval;
+  readonly approval: Order<PruneOrder>;
   /** Lines younger than this stay, whoever approved. Milliseconds. */
   readonly minimumAge: number;
 };
@@ -33,15 +33,15 @@ export type Pruned = {
  * Drops old lines of a log that nobody has open, whole files from the front, and keeps the tree: every proof of what
  * remains still works, and verification says how much is gone. A `log.prune` entry with the approval comes first and is
  * covered by a signed head before anything is removed. Killed anywhere, the log verifies; the same call again finishes.
- * @throws LedgerError PRUNE_HELD (a legal hold, which wins over any approval); PRUNE_REFUSED (another log or other lines
- *   than were approved, too young, or not whole files); else as `openLedgerWriter`; DurableError
+ * @throws LedgerError LOG_HELD (a legal hold, which wins over any approval); ORDER_ELSEWHERE (another log); PRUNE_REFUSED
+ *   (other lines than were approved, too young, or not whole files); else as `openLedgerWriter`; DurableError
  */
 export async function pruneLedger(options: PruneOptions): Promise<Pruned> {
   const { directory, approval } = options;
-  assertNotHeld(directory);
+  assertNoHoldFile(directory);
   await using writer = await openLedgerWriter(options);
   // Once more under the lock: whoever puts a hold there while we wait has put it there in time.
-  assertNotHeld(directory);
+  assertNoHoldFile(directory);
   const { isRecorded, first } = await judge(options);
   if (!isRecorded) {
     const { to, reason } = approval.order;
@@ -66,28 +66,11 @@ function remove(path: string): void {
   syncDirectory(join(path, '..'));
 }
 
-/** @throws LedgerError PRUNE_HELD for anything at all in holds/; DurableError when that can't be told */
-function assertNotHeld(directory: string): void {
-  const path = join(directory, HOLDS_DIRECTORY);
-  let names: string[];
-  try {
-    names = readdirSync(path);
-  } catch (cause) {
-    if (errnoOf(cause) === 'ENOENT') return;
-    throw durableErrorFrom(cause, 'list', path);
-  }
-  if (names.length === 0) return;
-  const message = `${escapeForTerminal(path)} holds ${escapeForTerminal(names.sort()[0] ?? '')}: a legal hold, nothing may be dropped`;
-  throw new LedgerError('PRUNE_HELD', message, { fault: 'refused' });
-}
-
 async function judge({ directory, approval, clock, minimumAge }: PruneOptions) {
   using reader = await openLedgerReader(directory);
   const { genesis, first, size } = reader;
   const { order } = approval;
-  if (order.genesis !== genesis.digest || order.origin !== genesis.origin) {
-    throw refused(`the approval is for the log ${escapeForTerminal(order.origin)}, not for this one`);
-  }
+  assertOrderOf(genesis, order);
   if (order.to % genesis.limits.rotate !== 0 || order.to >= size) {
     throw refused(
       `lines are dropped by files of ${genesis.limits.rotate}, up to before the newest: not up to ${order.to}`,

@@ -56,11 +56,13 @@ export function sealValue(
 
 /**
  * The record key: what is released when this one value is to be opened by somebody else.
- * @throws SealError SEALED_DAMAGED (another batch's key, or changed) or SEALED_NOT_FOUND (redacted)
+ * @throws SealError SEALED_DAMAGED (another batch's key, or changed) or SEALED_REDACTED
  */
 export function recordKeyOf(record: SealedRecord, batchKey: Uint8Array): Uint8Array {
   if (record.key === undefined) {
-    throw new SealError('SEALED_NOT_FOUND', 'the key of this value was destroyed (redacted); it can not be opened');
+    const message =
+      'this value was redacted: nobody can open it; an entry log.redact of the log says why and by whose order';
+    throw new SealError('SEALED_REDACTED', message);
   }
   const nonce = record.key.subarray(0, NONCE_BYTES);
   return aeadOpen(batchKey, nonce, record.key.subarray(NONCE_BYTES), bound(record.kind, record.commit));

@@ -1,4 +1,4 @@
-import type { PruneApproval } from '../../src/ledger/prune.ts';
+import type { Order, PruneOrder } from '../../src/ledger/orders.ts';
 import { pruneLedger } from '../../src/ledger/prune-io.ts';
 import { systemSurroundings } from '../../src/ledger/surroundings-io.ts';
 import { testKey } from '../support/keys.ts';
@@ -8,7 +8,7 @@ const [directory = '', approval = ''] = process.argv.slice(2);
 await pruneLedger({
   directory,
   key: testKey('log'),
-  approval: JSON.parse(approval) as PruneApproval,
+  approval: JSON.parse(approval) as Order<PruneOrder>,
   minimumAge: 0,
   ...systemSurroundings(),
 });

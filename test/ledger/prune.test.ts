@@ -7,7 +7,7 @@ import { type Digest, formatDigest } from '../../src/core/digest.ts';
 import { signEnvelope } from '../../src/core/dsse.ts';
 import { formatPrivateKey } from '../../src/core/keys.ts';
 import { verifyEntryProof } from '../../src/ledger/entry-proof.ts';
-import { encodePruneOrder, type PruneOrder, parsePruneApproval } from '../../src/ledger/prune.ts';
+import { encodeOrder, PRUNE_ORDER, type PruneOrder, parseOrder } from '../../src/ledger/orders.ts';
 import { pruneLedger } from '../../src/ledger/prune-io.ts';
 import { openLedgerReader } from '../../src/ledger/reader-io.ts';
 import { rotateLedger } from '../../src/ledger/rotate-io.ts';
@@ -44,8 +44,8 @@ async function approvalOf(directory: string, to: number, changes: Partial<PruneO
   const { genesis } = reader;
   const root = formatDigest(genesis.hash, await reader.rootAt(Math.min(to, reader.size)));
   const order = { v: 1, genesis: genesis.digest, origin, to, root, reason: 'a year has passed' } as const;
-  const envelope = encodePruneOrder({ ...order, issuedAt: '2026-03-01T00:00:00.000Z', ...changes });
-  return parsePruneApproval(signEnvelope(envelope, testKey('approver')));
+  const envelope = encodeOrder(PRUNE_ORDER, { ...order, issuedAt: '2026-03-01T00:00:00.000Z', ...changes });
+  return parseOrder(PRUNE_ORDER, signEnvelope(envelope, testKey('approver')));
 }
 
 async function prune(directory: string, to: number, changes: Partial<PruneOrder> = {}, minimumAge = 0) {
@@ -130,7 +130,7 @@ describe('lines are not dropped', () => {
     mkdirSync(join(directory, 'holds'));
     writeFileSync(join(directory, 'holds/court-12'), 'not even a document');
     const before = snapshot(directory);
-    await expectCodeAsync(prune(directory, 4), 'PRUNE_HELD');
+    await expectCodeAsync(prune(directory, 4), 'LOG_HELD');
     expect(snapshot(directory)).toEqual(before);
     rmSync(join(directory, 'holds/court-12'));
     await prune(directory, 4);
@@ -144,9 +144,12 @@ describe('lines are not dropped', () => {
     await expectCodeAsync(prune(directory, 5), 'PRUNE_REFUSED');
     await expectCodeAsync(prune(directory, 12), 'PRUNE_REFUSED');
     await expectCodeAsync(prune(directory, 4, { root: `blake3:${'0'.repeat(64)}` }), 'PRUNE_REFUSED');
-    await expectCodeAsync(prune(directory, 4, { genesis: zeros }), 'PRUNE_REFUSED');
-    await expectCodeAsync(prune(directory, 4, { origin: 'another/log' }), 'PRUNE_REFUSED');
-    expectCode(() => parsePruneApproval({ payloadType: 'a/b', payload: utf8('{}'), signatures: [] }), 'PRUNE_REFUSED');
+    await expectCodeAsync(prune(directory, 4, { genesis: zeros }), 'ORDER_ELSEWHERE');
+    await expectCodeAsync(prune(directory, 4, { origin: 'another/log' }), 'ORDER_ELSEWHERE');
+    expectCode(
+      () => parseOrder(PRUNE_ORDER, { payloadType: 'a/b', payload: utf8('{}'), signatures: [] }),
+      'ORDER_MALFORMED',
+    );
     expect(snapshot(directory)).toEqual(before);
   });
 
@@ -202,7 +205,7 @@ describe('ledger prune', () => {
       const ran = await inside([...prune, ...ordered]);
       expect(jsonOf(ran, 'ledger-prune'), ran.stderr).toMatchObject({ to: 8 });
       if (by === 'approver') break;
-      expectError(await carryOut(by), 'PRUNE_NOT_APPROVED', 5);
+      expectError(await carryOut(by), 'ORDER_NOT_APPROVED', 5);
       expect(snapshot(directory)).toEqual(before);
     }
     const done = { log: directory, dropped: 8, first: 8, operator: 'approver' };

@@ -159,7 +159,7 @@ describe('sealed values', () => {
     const { key: _, ...redacted } = findSealed(directory, commit).record;
     const read = parseSealedLine(encodeSealedLine(redacted));
     expect(read).toEqual(redacted);
-    expectCode(() => recordKeyOf(redacted, new Uint8Array(32)), 'SEALED_NOT_FOUND');
+    expectCode(() => recordKeyOf(redacted, new Uint8Array(32)), 'SEALED_REDACTED');
   });
 
   it.each(['age1nonsense', 'AGE-SECRET-KEY-1', '', 'ssh-ed25519 AAAA'])(
