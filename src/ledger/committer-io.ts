@@ -10,6 +10,7 @@ import { LedgerError } from './errors.ts';
 import type { Genesis } from './genesis.ts';
 import type { SignedHead } from './heads.ts';
 import type { HeadsWriter, HistoryWriter } from './heads-writer-io.ts';
+import { fullDiskEntry, type Quota } from './quota.ts';
 import type { TreeWriter } from './tree-files-io.ts';
 
 export type CommitterParts = {
@@ -24,6 +25,7 @@ export type CommitterParts = {
   readonly heads: HeadsWriter;
   readonly history: HistoryWriter;
   readonly directory: string;
+  readonly quota?: Quota;
 };
 
 /** An entry that is durable. */
@@ -79,6 +81,8 @@ export class Committer {
   /** The tree over the durable lines. */
   #frontier: Frontier;
   #running: Promise<void> | undefined;
+  /** The disk had no room; the next line that it takes comes after one that says so. */
+  #full: { readonly since: number; readonly isTold: boolean } | undefined;
   #stopped: LedgerError | undefined;
 
   constructor(parts: CommitterParts) {
@@ -104,14 +108,39 @@ export class Committer {
     return new Promise((resolve, reject) => {
       if (this.#stopped !== undefined) throw this.#stopped;
       if (this.#queuedBytes >= MAX_QUEUED_BYTES) throw busy(this.#queuedBytes);
-      // Before anything is awaited, so that entries get the order in which append was called.
-      const lines = this.#parts.composer.compose(entry);
-      for (const [i, composed] of lines.entries()) {
-        this.#queue.push({ composed, settle: i === lines.length - 1 ? { resolve, reject } : undefined });
-        this.#queuedBytes += composed.line.length;
-      }
-      this.#running ??= this.#run();
+      const refusal = this.#parts.quota?.refuses(entry, this.#queuedBytes);
+      if (refusal?.told !== undefined) this.#enqueue([refusal.told]);
+      if (refusal !== undefined) throw refusal.error;
+      const full = this.#full?.isTold === false ? this.#full : undefined;
+      this.#enqueue(full === undefined ? [entry] : [this.#afterFull(full.since), entry], { resolve, reject });
+      if (full !== undefined) this.#full = { ...full, isTold: true };
     });
+  }
+
+  /**
+   * Before anything is awaited, so that entries get the order in which append was called.
+   * @param settle told about the last of them
+   */
+  #enqueue(entries: readonly NewEntry[], settle?: Settle<Appended>): void {
+    const { composer } = this.#parts;
+    const before = composer.state;
+    let lines: ComposedLine[];
+    try {
+      lines = entries.flatMap((entry) => composer.compose(entry));
+    } catch (cause) {
+      composer.state = before;
+      throw cause;
+    }
+    for (const [i, composed] of lines.entries()) {
+      this.#queue.push({ composed, settle: i === lines.length - 1 ? settle : undefined });
+      this.#queuedBytes += composed.line.length;
+    }
+    this.#running ??= this.#run();
+  }
+
+  #afterFull(since: number): NewEntry {
+    const { genesis, clock } = this.#parts;
+    return fullDiskEntry(genesis, since, clock.now());
   }
 
   /** Resolves when there is room in the queue. @throws LedgerError LEDGER_STOPPED */
@@ -173,7 +202,8 @@ export class Committer {
   async #commit(batch: readonly Pending[]): Promise<void> {
     const { entries, tree, directory } = this.#parts;
     const lines = batch.map(({ composed }) => composed);
-    const writing = entries.append(this.#fileOf(batch[0]), joinLines(lines));
+    const joined = joinLines(lines);
+    const writing = entries.append(this.#fileOf(batch[0]), joined);
     // Hashed while the disk is busy; it counts for nothing until the lines are durable.
     const mark = tree.mark();
     const grown = this.#frontier.clone();
@@ -189,6 +219,9 @@ export class Committer {
     this.#frontier = grown;
     this.#durable = lines.at(-1)?.after ?? this.#durable;
     this.#leaveQueue(batch);
+    this.#parts.quota?.used(joined.length);
+    // What was refused left the queue empty, so the line that says so is the first of the next batch.
+    if (this.#full?.isTold === true) this.#full = undefined;
     for (const { composed, settle } of batch) settle?.resolve(new DurableEntry(composed));
     await unlessFull(tree.flush());
     await this.#sign();
@@ -218,6 +251,8 @@ export class Committer {
   #takeBack(batch: readonly Pending[], reason: DurableError): void {
     const fallen = [...batch, ...this.#queue];
     this.#queue = [];
+    const since = this.#full?.since ?? (reason.code === 'NO_SPACE' ? this.#parts.clock.now() : undefined);
+    this.#full = since === undefined ? undefined : { since, isTold: false };
     this.#parts.composer.state = this.#durable;
     this.#leaveQueue(fallen);
     for (const { settle } of fallen) settle?.reject(reason);

@@ -44,6 +44,7 @@ export const MAX_SHOWN_BYTES = 256 * 1024 * 1024;
 
 /** Entry types that the ledger itself writes. */
 export const CLOCK_JUMP = 'clock.jump';
+export const COLLECTOR_GAP = 'collector.gap';
 export const LOG_RECOVERY = 'log.recovery';
 export const LOG_PRUNE = 'log.prune';
 export const LOG_REDACT = 'log.redact';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { escapeForTerminal } from '../core/terminal-text.ts';
 import { DurableError, durableErrorFrom } from '../durable/errors.ts';
-import { ENTRIES_DIRECTORY, parseEntriesFileName } from './format.ts';
+import { ENTRIES_DIRECTORY, entriesFileName, parseEntriesFileName } from './format.ts';
 
 /** A stretch of a file up to a newline, or up to the end of the file or the limit when no newline came. */
 export type RawLine = {
@@ -62,6 +62,19 @@ export function readFully(fd: number, into: Uint8Array, position: number): numbe
     length += count;
   }
   return length;
+}
+
+/** Bytes of lines that a log has. @throws DurableError */
+export function entriesBytes(directory: string): number {
+  const { firstSeqs } = listEntries(directory);
+  return firstSeqs.reduce((total, firstSeq) => {
+    const fd = openPlainFile(join(directory, ENTRIES_DIRECTORY, entriesFileName(firstSeq)));
+    try {
+      return total + fstatSync(fd).size;
+    } finally {
+      closeSync(fd);
+    }
+  }, 0);
 }
 
 /**

@@ -17,8 +17,10 @@ import type { Heads, SignedHead } from './heads.ts';
 import { HeadsWriter, type HistoryPace, HistoryWriter } from './heads-writer-io.ts';
 import { type OpenLedgerFile, openLedgerFile } from './ledger-file-io.ts';
 import { readGenesis, requireHeads } from './open-io.ts';
+import { Quota } from './quota.ts';
 import { recoverLedger } from './recovery-io.ts';
 import type { MayAdopt, Scan } from './recovery-scan-io.ts';
+import { entriesBytes } from './scan-io.ts';
 import { TreeWriter } from './tree-files-io.ts';
 
 export type WriterOptions = Surroundings & {
@@ -34,6 +36,11 @@ export type WriterOptions = Surroundings & {
   readonly mayAdopt?: MayAdopt;
   /** When heads also go to the history; default every 1,024 entries or 3,600 seconds. */
   readonly history?: HistoryPace;
+  /**
+   * Bytes of lines that the log may have: at that, entries are refused (NO_SPACE), but for what the log and its collector
+   * say about themselves. Without it, only the disk bounds it.
+   */
+  readonly quota?: number;
   /** How files are written; replaced only to make disks fail in tests. */
   readonly openFile?: OpenLedgerFile;
 };
@@ -117,13 +124,19 @@ export async function openCommitter(
   const composer = new Composer(genesis, hash, options, { end, last });
   const files = await openFiles(options, openFile, scan, heads, opened);
   const { clock } = options;
-  const parts = { genesis, key, clock, composer, frontier, head: heads.newest, directory, ...files };
+  const shared = { genesis, key, clock, composer, frontier, head: heads.newest, directory, ...files };
+  const quota = options.quota === undefined ? {} : { quota: openQuota(options.quota, options, genesis) };
+  const parts = { ...shared, ...quota };
   const committer = new Committer(parts);
   if (record !== undefined) {
     await committer.append({ type: LOG_RECOVERY, actor: hostActor(genesis), data: record });
     await committer.head();
   }
   return { parts, committer, epochs };
+}
+
+function openQuota(bytes: number, { directory, clock }: WriterOptions, genesis: Genesis): Quota {
+  return new Quota(genesis, bytes, entriesBytes(directory), () => clock.now());
 }
 
 function currentEpochs(directory: string, genesis: Genesis, hash: HashFunction) {

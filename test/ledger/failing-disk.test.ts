@@ -3,12 +3,28 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { formatDigest } from '../../src/core/digest.ts';
+import { signEnvelope } from '../../src/core/dsse.ts';
+import { validateEvent } from '../../src/core/event.ts';
 import { createLedger } from '../../src/ledger/create-io.ts';
 import { type OpenLedgerFile, openLedgerFile } from '../../src/ledger/ledger-file-io.ts';
 import { parseLine } from '../../src/ledger/line.ts';
+import { encodeOrder, PRUNE_ORDER, parseOrder } from '../../src/ledger/orders.ts';
+import { pruneLedger } from '../../src/ledger/prune-io.ts';
 import { openLedgerReader } from '../../src/ledger/reader-io.ts';
+import { entriesBytes } from '../../src/ledger/scan-io.ts';
 import { expectCodeAsync } from '../support/expect-code.ts';
-import { actor, append, expectTrusted, logKey, open, origin, testLedger, verify } from './ledger-support.ts';
+import {
+  actor,
+  append,
+  expectTrusted,
+  fakeSurroundings,
+  logKey,
+  open,
+  origin,
+  testLedger,
+  verify,
+} from './ledger-support.ts';
 
 const errno = (code: string) => Object.assign(new Error(`${code}: it failed`), { code });
 
@@ -76,9 +92,38 @@ describe('a full disk', () => {
     expect(writer.size).toBe(3);
     expect((await writer.head()).checkpoint.size).toBe(3);
     disk.mend();
-    expect((await append(writer, 3)).seq).toBe(3);
+    expect((await append(writer, 3)).seq).toBe(4);
+    expect((await append(writer, 4)).seq).toBe(5);
     await writer.close();
     await expectTrusted(directory);
+    // What is missing is said where it is missing, once.
+    using reader = await openLedgerReader(directory);
+    const { type, data, ts } = parseLine(await reader.line(3));
+    expect([type, data]).toMatchObject(['collector.gap', { cause: 'unavailable' }]);
+    validateEvent('collector.gap', data);
+    const [from, to] = [Number(data['from_ts']), Number(data['to_ts'])];
+    expect(from <= to && to <= ts).toBe(true);
+  });
+
+  it('says so with the entry that it takes first, also when that one is refused or malformed', async () => {
+    const { directory, disk, writer } = await opened();
+    disk.fail('write', /entries/, 'ENOSPC');
+    await expectCodeAsync(append(writer, 3), 'NO_SPACE');
+    disk.mend();
+    await expectCodeAsync(
+      writer.append({ type: 'process.start', actor, data: { text: 'x'.repeat(70_000) } }),
+      'LINE_TOO_LONG',
+    );
+    disk.fail('write', /entries/, 'ENOSPC');
+    await expectCodeAsync(append(writer, 3), 'NO_SPACE');
+    disk.mend();
+    await Promise.all([append(writer, 3), append(writer, 4)]);
+    await writer.close();
+    await expectTrusted(directory);
+    using reader = await openLedgerReader(directory);
+    const types: string[] = [];
+    for await (const line of reader.lines(3)) types.push(parseLine(line).type);
+    expect(types).toEqual(['collector.gap', 'process.start', 'process.start']);
   });
 
   it('rejects what waits behind the refused batch, since it is attached to it', async () => {
@@ -91,7 +136,8 @@ describe('a full disk', () => {
     disk.mend();
     await append(writer, 9);
     await writer.close();
-    expect((await expectTrusted(directory)).subject.detail?.['lines']).toBe(4);
+    // Three, the one that says so, and the last.
+    expect((await expectTrusted(directory)).subject.detail?.['lines']).toBe(5);
   });
 
   it('when even the cutting fails, the log stops', async () => {
@@ -122,6 +168,69 @@ describe('a full disk', () => {
     }
   });
 });
+
+describe('a quota', () => {
+  const types = async (directory: string) => {
+    using reader = await openLedgerReader(directory);
+    const found: string[] = [];
+    for await (const line of reader.lines(reader.first)) found.push(parseLine(line).type);
+    return found;
+  };
+
+  it('stops intake at so many bytes, and the log says so; it goes on when lines were dropped', async () => {
+    const { directory } = await testLedger({ rotate: 4, lines: 6 });
+    const used = entriesBytes(directory);
+    const writer = await open(directory, { quota: used + 100 });
+    await append(writer, 6);
+    const refused = await Promise.allSettled([append(writer, 7), append(writer, 8)]);
+    expect(refused.map((r) => r.status === 'rejected' && [r.reason.code, /quota/.test(r.reason.message)])).toEqual([
+      ['NO_SPACE', true],
+      ['NO_SPACE', true],
+    ]);
+    // How it came to an end still fits, and what was acknowledged is signed.
+    await append(writer, 9, 'collector.stop');
+    expect((await writer.head()).checkpoint.size).toBe(9);
+    await writer.close();
+    expect((await types(directory)).slice(6)).toEqual(['process.start', 'collector.gap', 'collector.stop']);
+    await expectTrusted(directory);
+    // Opened anew it is still full.
+    const again = await open(directory, { quota: used + 100 });
+    await expectCodeAsync(append(again, 7), 'NO_SPACE');
+    await again.close();
+    await pruned(directory, 4);
+    const roomy = await open(directory, { quota: used + 100 + 2000 });
+    await append(roomy, 7);
+    await roomy.close();
+    expect((await types(directory)).slice(-2)).toEqual(['log.prune', 'process.start']);
+    await expectTrusted(directory);
+  });
+
+  it('counts what is on its way to the disk, and bounds also what a log says about itself', async () => {
+    const { directory } = await testLedger();
+    const writer = await open(directory, { quota: 10_000 });
+    const results = await Promise.allSettled(Array.from({ length: 200 }, (_, i) => append(writer, i)));
+    const taken = results.filter(({ status }) => status === 'fulfilled').length;
+    await writer.head();
+    expect(taken).toBeGreaterThan(10);
+    const text = 'x'.repeat(60_000);
+    const talk = () => writer.append({ type: 'collector.gap', actor, data: { text } });
+    for (let i = 0; i < 30; i += 1) await talk().catch(() => undefined);
+    await expectCodeAsync(talk(), 'NO_SPACE');
+    await writer.close();
+    expect(entriesBytes(directory)).toBeLessThan(10_000 + 1024 * 1024 + 70_000);
+    await expectTrusted(directory);
+  });
+});
+
+async function pruned(directory: string, to: number): Promise<void> {
+  using reader = await openLedgerReader(directory);
+  const { hash, digest: genesis } = reader.genesis;
+  const root = formatDigest(hash, await reader.rootAt(to));
+  const issuedAt = '2026-03-01T00:00:00.000Z';
+  const order = encodeOrder(PRUNE_ORDER, { v: 1, genesis, origin, to, root, reason: 'full', issuedAt });
+  const approval = parseOrder(PRUNE_ORDER, signEnvelope(order, logKey));
+  await pruneLedger({ directory, key: logKey, approval, minimumAge: 0, ...fakeSurroundings() });
+}
 
 describe('a failed fsync', () => {
   it('stops the log for good: nothing is acknowledged, signed or tried again', async () => {
@@ -222,8 +331,11 @@ describe.skipIf(!canMount())('a real disk of 256 KiB (Linux, as root)', () => {
     }
     await expectTrusted(directory);
     using reader = await openLedgerReader(directory);
-    expect(reader.size).toBe(acknowledged.length);
-    for (const [seq, line] of acknowledged.entries()) expect(await reader.line(seq)).toEqual(line);
+    const lines: Uint8Array[] = [];
+    for await (const line of reader.lines()) lines.push(line);
+    const [gap] = lines.splice(-2, 1);
+    expect(parseLine(gap as Uint8Array)).toMatchObject({ type: 'collector.gap', data: { cause: 'unavailable' } });
+    expect(lines).toEqual(acknowledged);
   });
 });
 
