@@ -2,7 +2,7 @@ import { equalBytes } from '../core/bytes.ts';
 import type { Checkpoint } from '../core/checkpoint.ts';
 import { escapeForTerminal } from '../core/terminal-text.ts';
 import type { Audit } from './audit.ts';
-import type { CheckList, Outcome, Problem } from './check-list.ts';
+import { type CheckList, OR_A_COPY, type Outcome, type Problem } from './check-list.ts';
 import { currentEpoch, type Epochs, lastHeads } from './epochs.ts';
 import type { LedgerErrorCode } from './errors.ts';
 import { LOG_PRUNE } from './format.ts';
@@ -39,7 +39,8 @@ function checkLines({ audit, epochs, heads, surplus }: Audited): Outcome<true> |
   if (audit.lines !== undefined) return audit.lines;
   const signed = heads.newest.checkpoint.size;
   const { size, unfinished, recoveries } = audit;
-  if (size < signed) return problem('LINES_MISSING', `the head covers ${signed} lines, and only ${size} are there`);
+  if (size < signed)
+    return problem('LINES_MISSING', `the head covers ${signed} lines, and only ${size} are there; ${OR_A_COPY}`);
   const { start } = currentEpoch(epochs);
   if (epochs.length > 1 && size <= start) {
     return problem(
@@ -69,7 +70,7 @@ function checkLines({ audit, epochs, heads, surplus }: Audited): Outcome<true> |
 }
 
 function checkTree({ audit, genesis, epochs, heads, tree }: Audited): Outcome<true> | Problem {
-  for (const { checkpoint } of [heads.newest, ...(heads.older === undefined ? [] : [heads.older])]) {
+  for (const checkpoint of signedHeads(heads)) {
     const { size } = checkpoint;
     if (agrees(audit, checkpoint)) continue;
     const first =
@@ -89,6 +90,11 @@ function checkTree({ audit, genesis, epochs, heads, tree }: Audited): Outcome<tr
   const missing = tree.missing > 0 ? `; ${tree.missing} hashes are not stored, and can be derived` : '';
   const reason = `the lines give the root that the head signs${missing}`;
   return { value: true, reason, detail: { missing: tree.missing } };
+}
+
+/** Every head that the lines must give the root of. */
+export function signedHeads({ newest, older, more = [] }: Heads): Checkpoint[] {
+  return [newest, ...(older === undefined ? [] : [older]), ...more].map(({ checkpoint }) => checkpoint);
 }
 
 function checkHistory({ history }: Audited): Outcome<true> | Problem {

@@ -3,7 +3,7 @@ import { Frontier } from '../core/compact-range.ts';
 import { formatDigest, type HashFunction } from '../core/digest.ts';
 import type { PublicKey } from '../core/keys.ts';
 import { attachLine, type ChainEnd, chainStart, leafOf } from './chain.ts';
-import type { Problem } from './check-list.ts';
+import { OR_A_COPY, type Problem } from './check-list.ts';
 import { type ClockedLine, ClockFollower, type ClockJump } from './clock.ts';
 import { type Epochs, isKeyOfLine } from './epochs.ts';
 import { LedgerError } from './errors.ts';
@@ -169,7 +169,7 @@ export class Audit {
     } else if (bytes.length > MAX_LINE_BYTES) {
       this.lines = problemAt(place, 'LINE_TOO_LONG', `over ${MAX_LINE_BYTES} bytes without a newline`);
     } else if (place.seq < this.#parts.signedSize) {
-      this.lines = problemAt(place, 'LINES_MISSING', 'the line is cut short, though it was signed');
+      this.lines = problemAt(place, 'LINES_MISSING', `the line is cut short, though it was signed; ${OR_A_COPY}`);
     } else {
       this.unfinished = bytes.length;
     }

@@ -8,6 +8,9 @@ export type Outcome<T> = { readonly value: T; readonly reason: string; readonly 
 /** What a check that fails has to say. */
 export type Problem = { readonly code: LedgerErrorCode; readonly reason: string; readonly detail?: Check['detail'] };
 
+/** A cut-back log and an honest copy look the same: only who made the copy can tell. */
+export const OR_A_COPY = 'it was cut back, or is a copy that was made while it was written: then add --copy';
+
 /** Named checks in order, where each builds on what one before it established. */
 export class CheckList {
   readonly checks: Check[] = [];

@@ -19,6 +19,8 @@ export type Heads = {
   readonly newest: SignedHead & { readonly slot: HeadSlot };
   /** The slot before it, where that is readable. */
   readonly older: SignedHead | undefined;
+  /** In a copy, whose newest checkpoint may stand in the history: what else was signed. */
+  readonly more?: readonly SignedHead[];
   /** A crash can tear the slot being written; never both. */
   readonly damaged: readonly HeadSlot[];
 };

@@ -3,7 +3,7 @@ import type { Checkpoint } from '../core/checkpoint.ts';
 import type { Frontier } from '../core/compact-range.ts';
 import { DaemonEyeError } from '../core/errors.ts';
 import { DurableError } from '../durable/errors.ts';
-import type { Problem } from './check-list.ts';
+import { OR_A_COPY, type Problem } from './check-list.ts';
 import type { Epochs } from './epochs.ts';
 import { LedgerError } from './errors.ts';
 import type { Genesis } from './genesis.ts';
@@ -55,7 +55,7 @@ export class HistoryAudit {
     if (found <= size) this.#fail('HISTORY_ORDER', `it covers ${found} lines, the one before ${size}`);
     if (found > this.#signedSize) {
       // The head is stored before the history, so it can't be behind.
-      this.#fail('HISTORY_AHEAD', `it covers ${found} lines, the head only ${this.#signedSize}: the head was set back`);
+      this.#fail('HISTORY_AHEAD', `it covers ${found} lines, the head only ${this.#signedSize}: ${OR_A_COPY}`);
     }
   }
 

@@ -7,8 +7,9 @@ import { escapeForTerminal } from '../core/terminal-text.ts';
 import { count } from '../core/wording.ts';
 import { DurableError } from '../durable/errors.ts';
 import { Audit } from './audit.ts';
-import { type Audited, judgeAudit } from './audit-checks.ts';
+import { type Audited, judgeAudit, signedHeads } from './audit-checks.ts';
 import { CheckList, type Outcome } from './check-list.ts';
+import { copiedHeads } from './copied-io.ts';
 import { currentEpoch, type Epochs, isKeyOfLog, lastHeads } from './epochs.ts';
 import { type EpochsReading, readEpochs } from './epochs-io.ts';
 import { LedgerError } from './errors.ts';
@@ -40,6 +41,8 @@ export type VerifyLedgerOptions = {
   readonly signers?: readonly PublicKey[];
   /** Checkpoints of this log known from elsewhere, already verified. */
   readonly anchors?: readonly Checkpoint[];
+  /** It is a copy that was made while the log was written: judged by the newest checkpoint that it holds whole. */
+  readonly isCopy?: boolean;
 };
 
 /**
@@ -64,7 +67,9 @@ export async function verifyLedger(directory: string, options: VerifyLedgerOptio
     options.key === undefined || list.checks.every(({ status }) => status === 'pass') ? genesis : undefined;
   const historyEnd = historySize(directory);
   const epochs = list.run('epochs', usable === undefined ? undefined : reading, checkEpochs);
-  const heads = list.run('head', epochs === undefined ? undefined : usable, (known) => checkHead(directory, known));
+  const heads = list.run('head', epochs === undefined ? undefined : usable, (known) =>
+    options.isCopy === true ? checkCopiedHead(directory, known) : checkHead(directory, known),
+  );
   const start =
     usable === undefined || epochs === undefined || heads === undefined
       ? undefined
@@ -108,6 +113,14 @@ function checkHead(directory: string, genesis: Genesis): Outcome<Heads> {
   return { value: heads, reason: `signed by the log's key over ${size} lines${torn}`, detail };
 }
 
+function checkCopiedHead(directory: string, genesis: Genesis): Outcome<Heads> {
+  const heads = copiedHeads(directory, genesis);
+  const { size } = heads.newest.checkpoint;
+  const beyond = heads.signed > size ? `; the newest in it covers ${heads.signed}, of which the rest is not here` : '';
+  const reason = `as a copy: the newest checkpoint that it holds whole is signed by the log's key over ${size} lines${beyond}`;
+  return { value: heads, reason, detail: { size, signed: heads.signed } };
+}
+
 function report(
   list: CheckList,
   genesis: Genesis | undefined,
@@ -137,15 +150,17 @@ type Start = { readonly genesis: Genesis; readonly epochs: Epochs; readonly head
 async function audit(
   directory: string,
   { genesis, epochs, heads }: Start,
-  { signers = [], anchors = [] }: VerifyLedgerOptions,
+  { signers = [], anchors = [], isCopy = false }: VerifyLedgerOptions,
   historyEnd: number | undefined,
 ): Promise<Audited> {
   using stored = new StoredTree(directory, PASS_READ_AHEAD);
   const tree = new TreeAudit((level, index, hash) => stored.holds(level, index, hash));
   const signedSize = heads.newest.checkpoint.size;
-  const history = new HistoryAudit(historyLines(directory, historyEnd), genesis, epochs, signedSize);
+  // In a copy, the history may be from a later moment than the lines.
+  const most = isCopy ? Number.MAX_SAFE_INTEGER : signedSize;
+  const history = new HistoryAudit(historyLines(directory, historyEnd), genesis, epochs, most);
   const known = [...anchors, ...lastHeads(epochs, genesis)];
-  const sizes = [signedSize, heads.older?.checkpoint.size ?? 0, ...known.map(({ size }) => size)];
+  const sizes = [...signedHeads(heads), ...known].map(({ size }) => size);
   const hash = await createHashFunction(genesis.hash);
   const pass = new Audit({ genesis, hash, signedSize, sizes, epochs, signers, tree, history });
   const surplus = await walk(directory, genesis, { pass, stored, signedSize });

@@ -23,7 +23,8 @@ export class LedgerVerify extends DaemonCommand {
     details:
       'The key must come from elsewhere than the log: from --key, or, for logs in the data directory, from this host. ' +
       'A change is reported with file, line and what is wrong with it. Checkpoints that witnesses cosigned and that were ' +
-      'accepted here, or are given with --cosigned, show what is known elsewhere.',
+      'accepted here, or are given with --cosigned, show what is known elsewhere. A copy made while the log was written ' +
+      '(cp -a) is judged with --copy, by the newest checkpoint that it holds whole.',
     examples: [
       ['The install log', '$0 ledger verify'],
       ['A copy from another host', '$0 ledger verify copy/logs/install --key host-7.log.pub.pem'],
@@ -33,7 +34,7 @@ export class LedgerVerify extends DaemonCommand {
 
   log = Option.String({ name: 'LOG', required: false });
   key = Option.String('--key', { description: 'the log is signed by the public key in `FILE`' });
-
+  copy = Option.Boolean('--copy', false, { description: 'it is a copy that was made while the log was written' });
   cosigned = Option.Array('--cosigned', [], { description: 'a witness kept the cosigned checkpoint in `FILE`' });
   witnessKeys = Option.Array('--witness-key', [], { description: 'a witness signs by the public key in `FILE`' });
 
@@ -41,7 +42,7 @@ export class LedgerVerify extends DaemonCommand {
     const directory = logDirectory(this.dataDirectory, this.log);
     const { key, anchors } = await judging(() => logAuthority(this.dataDirectory, directory, this.key));
     const witnessed = await this.#witnessed(directory, key);
-    const known = { anchors: [...anchors, ...witnessed.anchors] };
+    const known = { anchors: [...anchors, ...witnessed.anchors], isCopy: this.copy };
     const report = await verifyLedger(directory, { ...(key === undefined ? {} : { key }), ...known });
     this.result(report, renderReport(report, this.style));
     for (const { checkpoint, cosignatures, counts } of witnessed.cosigned) {
