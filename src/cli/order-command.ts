@@ -1,7 +1,8 @@
 import { Option } from 'clipanion';
 import { encodeEnvelope, parseEnvelope, signEnvelope } from '../core/dsse.ts';
 import { approvedOrder } from '../install/order-approval.ts';
-import { encodeOrder, type LogOrder, type Order, type OrderKind } from '../ledger/orders.ts';
+import type { Releases } from '../ledger/holds-io.ts';
+import { encodeOrder, type LogOrder, type OrderKind, RELEASE_ORDER } from '../ledger/orders.ts';
 import { openLedgerReader } from '../ledger/reader-io.ts';
 import { DaemonCommand } from './command.ts';
 import { evidenceTrust } from './commands/evidence/trust-argument.ts';
@@ -60,13 +61,12 @@ export abstract class OrderCommand extends DaemonCommand {
     return whole;
   }
 
-  /** The order in a file, by an operator who may. */
-  protected async approved<T extends LogOrder>(
-    kind: OrderKind<T>,
-    path: string,
-  ): Promise<Order<T> & { readonly operator: string }> {
+  /** The order in a file, by an operator who may; and who may have ended a legal hold, by the same trust. */
+  protected async approved<T extends LogOrder>(kind: OrderKind<T>, path: string) {
     const { trust: root, enrolments, now } = this;
     const trust = await evidenceTrust(this.dataDirectory, { root, enrolments, floor: undefined, now });
-    return approvedOrder(kind, parseEnvelope(readInputFile(path), kind.payloadType), trust);
+    const approval = approvedOrder(kind, parseEnvelope(readInputFile(path), kind.payloadType), trust);
+    const releases: Releases = (document) => approvedOrder(RELEASE_ORDER, document, trust);
+    return { approval, releases };
   }
 }

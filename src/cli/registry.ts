@@ -197,6 +197,14 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: 'check such a proof, without the log',
     load: async () => (await import('./commands/ledger/check-proof.ts')).LedgerCheckProof,
   },
+  'ledger hold': {
+    summary: 'put lines of a log under a legal hold, as an approver ordered',
+    load: async () => (await import('./commands/ledger/hold.ts')).LedgerHold,
+  },
+  'ledger release': {
+    summary: 'end a legal hold, as an approver ordered',
+    load: async () => (await import('./commands/ledger/release.ts')).LedgerRelease,
+  },
   'ledger prune': {
     summary: 'drop the oldest lines of a log, as an approver ordered',
     load: async () => (await import('./commands/ledger/prune.ts')).LedgerPrune,

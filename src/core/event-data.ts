@@ -363,6 +363,19 @@ export type EventData = {
     readonly document: EmbeddedEnvelope;
     readonly reason?: string;
   };
+  readonly 'log.hold': {
+    readonly from: number;
+    readonly to?: number;
+    readonly reason: string;
+    readonly operator: string;
+    readonly document: EmbeddedEnvelope;
+  };
+  readonly 'log.release': {
+    readonly hold: number;
+    readonly reason: string;
+    readonly operator: string;
+    readonly document: EmbeddedEnvelope;
+  };
   readonly 'log.anchor': CheckpointData & { readonly origin: string };
   readonly 'clock.jump': ClockJumpData;
 };

@@ -52,9 +52,10 @@ function checkLines({ audit, epochs, heads, surplus }: Audited): Outcome<true> |
   if (stranger !== undefined) {
     return problem('FILE_SURPLUS', `${escapeForTerminal(stranger)} can't be part of this log, which ends before it`);
   }
-  const { pruned, prunable } = audit;
-  if (pruned > prunable) {
-    const reason = `the first ${pruned} lines are gone, and the log has no ${LOG_PRUNE} entry that says so (${prunable} may be)`;
+  const { pruned, prunes } = audit;
+  if (pruned > prunes.to) {
+    const by = prunes.unapproved === undefined ? '' : ` and counts: ${escapeForTerminal(prunes.unapproved)}`;
+    const reason = `the first ${pruned} lines are gone, and the log has no ${LOG_PRUNE} entry that says so${by} (${prunes.to} may be)`;
     return problem('PRUNE_UNRECORDED', reason);
   }
   const parts = [`${size} lines, each attached to the one before it`];

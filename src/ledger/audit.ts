@@ -14,6 +14,7 @@ import { type Line, parseLine } from './line.ts';
 import { LineScanner, type ScannedLine } from './line-scan.ts';
 import { verifyLineSignature } from './line-signature.ts';
 import { type Place, problemAt, type WalkedLine } from './place.ts';
+import { PruneAudit, type Prunes } from './prune-audit.ts';
 import type { TreeAudit } from './tree-audit.ts';
 
 export type AuditParts = {
@@ -28,6 +29,7 @@ export type AuditParts = {
   readonly signers: readonly PublicKey[];
   readonly tree: TreeAudit;
   readonly history: HistoryAudit;
+  readonly prunes?: Prunes | undefined;
 };
 
 /**
@@ -52,14 +54,15 @@ export class Audit {
   /** Bytes of a last line that is being written, or was when a crash came. */
   unfinished = 0;
   signed = 0;
-  /** Lines that were dropped, and up to where a signed entry says that they may have been. */
+  /** Lines that were dropped, and what signed entries say of it. */
   pruned = 0;
-  prunable = 0;
+  readonly prunes: PruneAudit;
   jumps = 0;
   recoveries = 0;
 
   constructor(parts: AuditParts) {
     this.#parts = parts;
+    this.prunes = new PruneAudit(parts.genesis, parts.prunes);
     this.#frontier = Frontier.empty(parts.hash);
     this.#hashName = utf8(`${parts.genesis.hash}:`);
     this.#sizes = new Set(parts.sizes);
@@ -181,8 +184,7 @@ export class Audit {
 
   #notePrune({ type, seq }: ScannedLine | Line, bytes: Uint8Array): void {
     if (type !== LOG_PRUNE || seq >= this.#parts.signedSize) return;
-    const to = parseLine(bytes).data['to'];
-    if (typeof to === 'number' && to <= seq) this.prunable = Math.max(this.prunable, to);
+    this.prunes.take(parseLine(bytes));
   }
 
   #checkClock(line: ClockedLine, place: Place): void {

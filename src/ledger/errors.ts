@@ -19,6 +19,7 @@ export type LedgerErrorCode =
   | 'ORDER_MALFORMED'
   | 'ORDER_ELSEWHERE'
   | 'LOG_HELD'
+  | 'HOLD_REFUSED'
   | 'REDACTION_REFUSED'
   | 'PRUNE_REFUSED'
   | 'PRUNE_UNRECORDED'

@@ -3,6 +3,8 @@
 export const GENESIS_PAYLOAD_TYPE = 'application/vnd.daemoneye.genesis+json';
 export const ROTATION_PAYLOAD_TYPE = 'application/vnd.daemoneye.rotation+json';
 export const PRUNE_PAYLOAD_TYPE = 'application/vnd.daemoneye.prune+json';
+export const HOLD_PAYLOAD_TYPE = 'application/vnd.daemoneye.hold+json';
+export const RELEASE_PAYLOAD_TYPE = 'application/vnd.daemoneye.release+json';
 export const REDACTION_PAYLOAD_TYPE = 'application/vnd.daemoneye.redaction+json';
 export const GENESIS_VERSION = 1;
 export const LINE_VERSION = 1;
@@ -19,7 +21,7 @@ export const LOCK_FILE = 'lock';
 export const ENTRIES_DIRECTORY = 'entries';
 export const TREE_DIRECTORY = 'tree';
 export const CHECKPOINTS_DIRECTORY = 'checkpoints';
-/** Legal holds: as long as anything lies here, nothing of the log is dropped. */
+/** Legal holds by hand: as long as anything lies here, nothing of the log is destroyed. */
 export const HOLDS_DIRECTORY = 'holds';
 export const QUARANTINE_DIRECTORY = 'quarantine';
 export const HEAD_SLOTS = ['a', 'b'] as const;
@@ -48,6 +50,8 @@ export const COLLECTOR_GAP = 'collector.gap';
 export const LOG_RECOVERY = 'log.recovery';
 export const LOG_PRUNE = 'log.prune';
 export const LOG_REDACT = 'log.redact';
+export const LOG_HOLD = 'log.hold';
+export const LOG_RELEASE = 'log.release';
 export const LOG_ROTATE = 'log.rotate';
 
 const SEQ_DIGITS = 12;

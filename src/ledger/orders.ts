@@ -1,5 +1,7 @@
+import holdSchema from '../../schemas/hold.schema.json' with { type: 'json' };
 import pruneSchema from '../../schemas/prune.schema.json' with { type: 'json' };
 import redactionSchema from '../../schemas/redaction.schema.json' with { type: 'json' };
+import releaseSchema from '../../schemas/release.schema.json' with { type: 'json' };
 import type { Digest } from '../core/digest.ts';
 import type { Envelope } from '../core/dsse.ts';
 import { embedEnvelope } from '../core/embedded-envelope.ts';
@@ -10,7 +12,7 @@ import { validateSchema } from '../core/schema.ts';
 import { escapeForTerminal } from '../core/terminal-text.ts';
 import type { Time } from '../core/time.ts';
 import { LedgerError } from './errors.ts';
-import { PRUNE_PAYLOAD_TYPE, REDACTION_PAYLOAD_TYPE } from './format.ts';
+import { HOLD_PAYLOAD_TYPE, PRUNE_PAYLOAD_TYPE, REDACTION_PAYLOAD_TYPE, RELEASE_PAYLOAD_TYPE } from './format.ts';
 import type { Genesis } from './genesis.ts';
 
 /** What every order of an operator says: about which log, and why. */
@@ -38,6 +40,19 @@ export type RedactionOrder = LogOrder & {
   readonly commit: Digest;
 };
 
+/** These lines, and what is sealed of them, must stay. */
+export type HoldOrder = LogOrder & {
+  readonly from: number;
+  /** The first seq it does not cover; without it, also all that is still to come. */
+  readonly to?: number;
+};
+
+/** A hold ends. */
+export type ReleaseOrder = LogOrder & {
+  /** The seq of its `log.hold` entry. */
+  readonly hold: number;
+};
+
 /** A kind of order: how it is signed, and what it looks like. */
 export type OrderKind<T extends LogOrder> = {
   readonly payloadType: string;
@@ -56,6 +71,17 @@ export const REDACTION_ORDER: OrderKind<RedactionOrder> = {
   payloadType: REDACTION_PAYLOAD_TYPE,
   schema: redactionSchema,
   what: 'an order to redact a sealed value',
+};
+
+export const HOLD_ORDER: OrderKind<HoldOrder> = {
+  payloadType: HOLD_PAYLOAD_TYPE,
+  schema: holdSchema,
+  what: 'an order to hold lines',
+};
+export const RELEASE_ORDER: OrderKind<ReleaseOrder> = {
+  payloadType: RELEASE_PAYLOAD_TYPE,
+  schema: releaseSchema,
+  what: 'an order to end a hold',
 };
 
 /** An order, and the envelope it came in. */
@@ -83,9 +109,13 @@ export function parseOrder<T extends LogOrder>(
   }
 }
 
-/** An order for one log must not be carried out on another. @throws LedgerError ORDER_ELSEWHERE */
-export function assertOrderOf({ digest, origin }: Genesis, order: LogOrder): void {
-  if (order.genesis === digest && order.origin === origin) return;
+/**
+ * An order for one log must not be carried out on another.
+ * @param to up to where lines went by it
+ * @throws LedgerError ORDER_ELSEWHERE
+ */
+export function assertOrderOf({ digest, origin }: Genesis, order: LogOrder & { to?: number }, to = 0): void {
+  if (order.genesis === digest && order.origin === origin && to <= (order.to ?? to)) return;
   const message = `the order is for the log ${escapeForTerminal(order.origin)}, not for this one; nothing was done`;
   throw new LedgerError('ORDER_ELSEWHERE', message, { fault: 'refused' });
 }

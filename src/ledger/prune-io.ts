@@ -7,7 +7,7 @@ import { syncDirectory } from '../durable/files-io.ts';
 import { hostActor } from './composer.ts';
 import { LedgerError } from './errors.ts';
 import { ENTRIES_DIRECTORY, entriesFileName, LOG_PRUNE, TREE_DIRECTORY } from './format.ts';
-import { assertNoHoldFile } from './holds-io.ts';
+import { assertNotHeld, type Releases } from './holds-io.ts';
 import { openLedgerFile } from './ledger-file-io.ts';
 import { parseLine } from './line.ts';
 import { assertOrderOf, type Order, type PruneOrder } from './orders.ts';
@@ -20,6 +20,8 @@ export type PruneOptions = WriterOptions & {
   readonly approval: Order<PruneOrder>;
   /** Lines younger than this stay, whoever approved. Milliseconds. */
   readonly minimumAge: number;
+  /** Who may have ended a legal hold; without it nobody, so all there ever were still hold. */
+  readonly releases?: Releases;
 };
 
 export type Pruned = {
@@ -38,10 +40,7 @@ export type Pruned = {
  */
 export async function pruneLedger(options: PruneOptions): Promise<Pruned> {
   const { directory, approval } = options;
-  assertNoHoldFile(directory);
   await using writer = await openLedgerWriter(options);
-  // Once more under the lock: whoever puts a hold there while we wait has put it there in time.
-  assertNoHoldFile(directory);
   const { isRecorded, first } = await judge(options);
   if (!isRecorded) {
     const { to, reason } = approval.order;
@@ -66,10 +65,12 @@ function remove(path: string): void {
   syncDirectory(join(path, '..'));
 }
 
-async function judge({ directory, approval, clock, minimumAge }: PruneOptions) {
+async function judge({ directory, approval, clock, minimumAge, releases }: PruneOptions) {
   using reader = await openLedgerReader(directory);
   const { genesis, first, size } = reader;
   const { order } = approval;
+  // Under the lock: whoever puts a hold there while we wait has put it there in time.
+  await assertNotHeld(directory, reader, { from: first, to: order.to }, releases);
   assertOrderOf(genesis, order);
   if (order.to % genesis.limits.rotate !== 0 || order.to >= size) {
     throw refused(

@@ -3,7 +3,7 @@ import type { EventData } from '../core/event-data.ts';
 import { hostActor } from './composer.ts';
 import { LedgerError } from './errors.ts';
 import { LOG_REDACT } from './format.ts';
-import { assertNoHoldFile } from './holds-io.ts';
+import { assertNotHeld, type Releases } from './holds-io.ts';
 import { parseLine } from './line.ts';
 import { assertOrderOf, type Order, type RedactionOrder } from './orders.ts';
 import { type LedgerReader, openLedgerReader } from './reader-io.ts';
@@ -21,6 +21,8 @@ export type RedactOptions = WriterOptions & {
   /** Already verified by the caller: signed by an operator who may, under the trust root. */
   readonly approval: Order<RedactionOrder> & { readonly operator: string };
   readonly store: SealedStore;
+  /** Who may have ended a legal hold; without it nobody, so all there ever were still hold. */
+  readonly releases?: Releases;
 };
 
 export type Redacted = {
@@ -41,10 +43,11 @@ export type Redacted = {
 export async function redactSealed(options: RedactOptions): Promise<Redacted> {
   const { directory, approval, store } = options;
   await using writer = await openLedgerWriter(options);
-  // Under the lock: whoever puts a hold there while we wait has put it there in time; and no collector is sealing.
-  assertNoHoldFile(directory);
   using reader = await openLedgerReader(directory);
   await judge(reader, approval.order);
+  // Under the lock: whoever puts a hold there while we wait has put it there in time; and no collector is sealing.
+  const { seq: line } = approval.order;
+  await assertNotHeld(directory, reader, { from: line, to: line + 1 }, options.releases);
   const { seq, commit, reason } = approval.order;
   let entry = await recordedAt(reader, approval.order);
   const changed = entry === undefined;

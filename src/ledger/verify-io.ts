@@ -25,6 +25,7 @@ import { createHashFunction } from './hashing.ts';
 import type { Heads } from './heads.ts';
 import { HistoryAudit } from './history-audit.ts';
 import { assertLedger, readGenesis, readHeads } from './open-io.ts';
+import type { Prunes } from './prune-audit.ts';
 import { firstKept, prunedLeaves } from './pruned-io.ts';
 import { breathe, type EntriesListing, listEntries, scanLines } from './scan-io.ts';
 import { TreeAudit } from './tree-audit.ts';
@@ -43,6 +44,8 @@ export type VerifyLedgerOptions = {
   readonly anchors?: readonly Checkpoint[];
   /** It is a copy that was made while the log was written: judged by the newest checkpoint that it holds whole. */
   readonly isCopy?: boolean;
+  /** Judges who ordered that lines were dropped; without it a `log.prune` entry counts by itself. */
+  readonly prunes?: Prunes;
 };
 
 /**
@@ -150,7 +153,7 @@ type Start = { readonly genesis: Genesis; readonly epochs: Epochs; readonly head
 async function audit(
   directory: string,
   { genesis, epochs, heads }: Start,
-  { signers = [], anchors = [], isCopy = false }: VerifyLedgerOptions,
+  { signers = [], anchors = [], isCopy = false, prunes }: VerifyLedgerOptions,
   historyEnd: number | undefined,
 ): Promise<Audited> {
   using stored = new StoredTree(directory, PASS_READ_AHEAD);
@@ -162,7 +165,7 @@ async function audit(
   const known = [...anchors, ...lastHeads(epochs, genesis)];
   const sizes = [...signedHeads(heads), ...known].map(({ size }) => size);
   const hash = await createHashFunction(genesis.hash);
-  const pass = new Audit({ genesis, hash, signedSize, sizes, epochs, signers, tree, history });
+  const pass = new Audit({ genesis, hash, signedSize, sizes, epochs, signers, tree, history, prunes });
   const surplus = await walk(directory, genesis, { pass, stored, signedSize });
   return { genesis, epochs, heads, audit: pass, tree, history, surplus, anchors };
 }

@@ -189,6 +189,8 @@ const EXAMPLES: { readonly [T in EventType]: EventData[T] } = {
   'log.checkpoint': { size: 9, root },
   'log.redact': { seq: 4, commit: blake3, reason: 'court order' },
   'log.prune': { from: 0, to: 100, keeps: 'tree', document },
+  'log.hold': { from: 0, to: 100, reason: 'court order', operator: 'ada', document },
+  'log.release': { hold: 7, reason: 'case closed', operator: 'ada', document },
   'log.anchor': { origin: 'o', size: 9, root },
   'clock.jump': { clock: 'ts', from: 9, to: 3 },
 };

@@ -9,7 +9,7 @@ import { type Checkpoint, signCheckpoint } from '../../src/core/checkpoint.ts';
 import { readGenesis, requireHeads } from '../../src/ledger/open-io.ts';
 import { inside } from '../support/cli.ts';
 import { testKey } from '../support/keys.ts';
-import { runs } from '../support/slow.ts';
+import { runs, SLOW } from '../support/slow.ts';
 import { tempDirectory } from '../support/temp.ts';
 import {
   append,
@@ -51,6 +51,8 @@ describe('a copy of a log that is being written', () => {
     const { early, late } = await twoMoments();
     const codes = new Set<string | undefined>();
     for (let choice = 0; choice < 1 << PARTS.length; choice += 1) {
+      // Both heads are read at one moment but in a slow run.
+      if (!SLOW && ((choice >> 1) & 1) !== ((choice >> 2) & 1)) continue;
       const copy = copyOf(early);
       for (const [i, part] of PARTS.entries()) {
         if ((choice & (1 << i)) !== 0) cpSync(join(late, part), join(copy, part), { recursive: true, force: true });

@@ -19,7 +19,7 @@ export class LedgerPrune extends OrderCommand {
     description: 'Drop the oldest lines of a log as an approver ordered. Every proof of what remains still works.',
     details:
       'First somebody enrolled as approver or admin writes the order with --before, --reason and --out; then it is carried ' +
-      'out with --order. A legal hold (any file in holds/ of the log) wins over every order. The log must not be open.',
+      'out with --order. A legal hold (ledger hold, or any file in holds/ of the log) wins over every order. The log must not be open.',
     examples: [
       ['Order it', '$0 ledger prune logs/lab --before 65536 --reason "a year" --key ada.key.pem --out lab.prune'],
       ['Carry it out', '$0 ledger prune logs/lab --order lab.prune --key lab.key.pem'],
@@ -49,11 +49,12 @@ export class LedgerPrune extends OrderCommand {
   }
 
   protected async carryOut(path: string): Promise<ExitCode> {
-    const approval = await this.approved(PRUNE_ORDER, path);
+    const { approval, releases } = await this.approved(PRUNE_ORDER, path);
     const { first, dropped } = await pruneLedger({
       directory: this.log,
       key: await loadPrivateKey(this.key, this.context, this.passphraseFile),
       approval,
+      releases,
       minimumAge: parseWholeNumber(this.minimumAge, '--minimum-age') * DAY_MS,
       ...systemSurroundings(),
     });

@@ -55,13 +55,14 @@ export class LedgerRedact extends OrderCommand {
   }
 
   protected async carryOut(path: string): Promise<ExitCode> {
-    const approval = await this.approved(REDACTION_ORDER, path);
+    const { approval, releases } = await this.approved(REDACTION_ORDER, path);
     const log = resolve(this.log);
     const sealed = this.sealed ?? join(log, '..', '..', 'sealed', basename(log));
     const { entry, changed } = await redactSealed({
       directory: this.log,
       key: await loadPrivateKey(this.key, this.context, this.passphraseFile),
       approval,
+      releases,
       store: { has: (commit) => hasSealed(sealed, commit), destroy: (commit) => destroySealed(sealed, commit) },
       ...systemSurroundings(),
     });

@@ -2,11 +2,14 @@ import { Command, Option } from 'clipanion';
 import type { PublicKey } from '../../../core/keys.ts';
 import { escapeForTerminal } from '../../../core/terminal-text.ts';
 import { InstallError } from '../../../install/errors.ts';
+import { approvedOrder } from '../../../install/order-approval.ts';
 import { readCosignedNotes } from '../../../ledger/cosigned-io.ts';
 import { type Epochs, firstEpoch, isKeyOfLog } from '../../../ledger/epochs.ts';
 import { readEpochs } from '../../../ledger/epochs-io.ts';
 import type { Genesis } from '../../../ledger/genesis.ts';
 import { readGenesis } from '../../../ledger/open-io.ts';
+import { PRUNE_ORDER } from '../../../ledger/orders.ts';
+import type { Prunes } from '../../../ledger/prune-audit.ts';
 import { verifyLedger } from '../../../ledger/verify-io.ts';
 import { readCarriedFiles } from '../../carrying-command.ts';
 import { DaemonCommand } from '../../command.ts';
@@ -15,6 +18,7 @@ import { judging } from '../../judging.ts';
 import { logAuthority, logDirectory } from '../../log-argument-io.ts';
 import { renderReport } from '../../render/report.ts';
 import { admittedWitnesses, type CosignedAnchors, cosignedAnchors } from '../../witness-keys-io.ts';
+import { evidenceTrust } from '../evidence/trust-argument.ts';
 
 export class LedgerVerify extends DaemonCommand {
   static override paths = [['ledger', 'verify']];
@@ -35,6 +39,8 @@ export class LedgerVerify extends DaemonCommand {
   log = Option.String({ name: 'LOG', required: false });
   key = Option.String('--key', { description: 'the log is signed by the public key in `FILE`' });
   copy = Option.Boolean('--copy', false, { description: 'it is a copy that was made while the log was written' });
+  trust = Option.String('--trust', { description: 'judge who ordered pruning by the trust root in `ROOT`' });
+  enrolments = Option.Array('--enrolment', [], { description: 'with --trust: know the enrolment in `FILE`, too' });
   cosigned = Option.Array('--cosigned', [], { description: 'a witness kept the cosigned checkpoint in `FILE`' });
   witnessKeys = Option.Array('--witness-key', [], { description: 'a witness signs by the public key in `FILE`' });
 
@@ -42,7 +48,7 @@ export class LedgerVerify extends DaemonCommand {
     const directory = logDirectory(this.dataDirectory, this.log);
     const { key, anchors } = await judging(() => logAuthority(this.dataDirectory, directory, this.key));
     const witnessed = await this.#witnessed(directory, key);
-    const known = { anchors: [...anchors, ...witnessed.anchors], isCopy: this.copy };
+    const known = { anchors: [...anchors, ...witnessed.anchors], isCopy: this.copy, ...(await this.#prunes()) };
     const report = await verifyLedger(directory, { ...(key === undefined ? {} : { key }), ...known });
     this.result(report, renderReport(report, this.style));
     for (const { checkpoint, cosignatures, counts } of witnessed.cosigned) {
@@ -52,6 +58,13 @@ export class LedgerVerify extends DaemonCommand {
       }
     }
     return report.verdict === 'trusted' ? EXIT.done : EXIT.untrusted;
+  }
+
+  async #prunes(): Promise<{ readonly prunes?: Prunes }> {
+    const { trust: root, enrolments, now } = this;
+    if (root === undefined) return {};
+    const trust = await evidenceTrust(this.dataDirectory, { root, enrolments, floor: undefined, now });
+    return { prunes: (document) => approvedOrder(PRUNE_ORDER, document, trust) };
   }
 
   async #witnessed(directory: string, key: PublicKey | undefined): Promise<CosignedAnchors> {
