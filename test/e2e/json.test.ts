@@ -11,7 +11,7 @@ const privateKey = (name: string) => join(KEYS, `TEST-ONLY-${name}.key.pem`);
 
 beforeAll(ensureBuilt);
 
-it('every command of the loop gives one JSON document of its schema', async () => {
+it('every command of the loop gives one JSON document of its schema', { timeout: 180_000 }, async () => {
   const cwd = tempDirectory();
   const run = async (schema: string, args: readonly string[], exit = 0) => {
     const ran = await daemoneye([...args, '--json'], { cwd, env: { DAEMONEYE_DATA: join(cwd, 'data') } });
