@@ -14,6 +14,7 @@ export type BundleErrorCode =
   | 'INDEX_MISMATCH'
   // container
   | 'NOT_A_BUNDLE'
+  | 'ENCRYPTED'
   | 'NOT_FOUND'
   | 'NO_PERMISSION'
   | 'UNKNOWN_NAME'

@@ -7,7 +7,7 @@ import type { DiffSide } from './diff.ts';
 import { untrusted } from './errors.ts';
 import { BUNDLE_PAYLOAD_TYPE, MAX_INDEX_BYTES } from './format.ts';
 import { expectedBlobs, type IndexEntry, parseIndex } from './index-lines.ts';
-import { openBundle } from './read-io.ts';
+import { type Decrypt, openBundle } from './read-io.ts';
 import type { BundleHead, BundleReader, Transport } from './reader.ts';
 import { type BundleStatement, parseStatement } from './statement.ts';
 
@@ -28,8 +28,8 @@ export type BundleInspection = {
  * @throws BundleError, ArchiveError, CoreError when it is not a bundle or can't be read; INDEX_MISMATCH when its index
  *   is not the one that its own statement names
  */
-export async function inspectBundle(path: string): Promise<BundleInspection> {
-  const reader = await openBundle(path);
+export async function inspectBundle(path: string, decrypt?: Decrypt): Promise<BundleInspection> {
+  const reader = await openBundle(path, decrypt);
   try {
     return await inspect(reader);
   } finally {

@@ -21,11 +21,16 @@ export type PackResult = WrittenFile & {
  * Packs a bundle directory into one deterministic tar. Every blob is hashed again on the way, and the written file is
  * read back and compared before it gets its name: when this returns, a stick may be removed.
  *
+ * @param encrypt what becomes of the tar on its way to the file
  * The tar appears under its name complete and durable, or not at all.
  * @throws BundleError OUTPUT_EXISTS, OUTPUT_INSIDE_SOURCE, ENVELOPE_MISSING, INDEX_MISSING, INDEX_MISMATCH,
  *   BLOB_UNLISTED, BLOB_MISMATCH or PACK_MISMATCH, and as `parseStatement`, `parseIndex` and `BundleReader`; CoreError; ArchiveError; DurableError
  */
-export async function packBundle(directory: string, outFile: string): Promise<PackResult> {
+export async function packBundle(
+  directory: string,
+  outFile: string,
+  encrypt: (pieces: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array> = (pieces) => pieces,
+): Promise<PackResult> {
   const out = resolve(outFile);
   assertNewOutput(directory, out);
   const bundle = new DirectoryBundle(await UntrustedDirectory.open(directory));
@@ -36,7 +41,7 @@ export async function packBundle(directory: string, outFile: string): Promise<Pa
     await using blobs = await bundle.openBlobs();
     file = await NewTarFile.create(out);
     const tar = writeTar(members(parts, blobs, expected), compareBundleNames);
-    for await (const piece of tar) await file.write(piece);
+    for await (const piece of encrypt(tar)) await file.write(piece);
     const written = await file.finish();
     return { ...written, blobs: blobs.names.length, missing: expected.size - blobs.names.length };
   } finally {

@@ -21,20 +21,27 @@ const LOOKALIKES: readonly (readonly [start: string, advice: string])[] = [
   ['\xfd7zXZ\x00', 'is xz-compressed; unpack it first (unxz)'],
   ['\x28\xb5\x2f\xfd', 'is zstd-compressed; unpack it first (unzstd)'],
   ['PK', 'is a zip file; a bundle is a directory or an uncompressed tar'],
-  ['age-encryption.org/', 'is encrypted with age; decrypt it first (age --decrypt)'],
 ];
+const AGE = 'age-encryption.org/';
+
+/**
+ * Opens what was encrypted, as it streams by. Injected, because bundles know no secrets.
+ * @throws DaemonEyeError, of fault `untrusted` for what is damaged, also from the pieces
+ */
+export type Decrypt = (pieces: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>;
 
 /**
  * Opens a bundle, telling by itself whether it is a directory or a tar. Only reads, so read-only media will do.
- * @throws BundleError NOT_FOUND, NO_PERMISSION or NOT_A_BUNDLE; ArchiveError when what is there can't be trusted
+ * @param decrypt for a tar that was encrypted; what is judged is what was inside
+ * @throws BundleError NOT_FOUND, NO_PERMISSION, ENCRYPTED (and there is no `decrypt`) or NOT_A_BUNDLE; ArchiveError when what is there can't be trusted
  */
-export async function openBundle(path: string): Promise<BundleReader> {
+export async function openBundle(path: string, decrypt?: Decrypt): Promise<BundleReader> {
   try {
     // The operator's own path may go through links; nothing inside the bundle may.
     const real = await realpath(path);
     const found = await stat(real);
     if (found.isDirectory()) return await openDirectory(path);
-    if (found.isFile()) return await openTar(real, path);
+    if (found.isFile()) return await openTar(real, path, decrypt);
   } catch (thrown) {
     throw openErrorFrom(readErrorFrom(thrown, path));
   }
@@ -53,10 +60,14 @@ async function openDirectory(path: string): Promise<BundleReader> {
   }
 }
 
-async function openTar(real: string, path: string): Promise<BundleReader> {
+async function openTar(real: string, path: string, decrypt: Decrypt | undefined): Promise<BundleReader> {
   const file = await UntrustedFile.open(real, path);
   try {
     const start = Buffer.from(await file.peek(TAR_BLOCK)).toString('latin1');
+    if (start.startsWith(AGE)) {
+      if (decrypt === undefined) throw encrypted(path);
+      return new TarBundle({ chunks: () => decrypt(file.chunks()), close: () => file.close() });
+    }
     const lookalike = LOOKALIKES.find(([magic]) => start.startsWith(magic));
     if (lookalike !== undefined) throw notABundle(path, lookalike[1]);
     // A tar that was cut inside its first header is a damaged bundle rather than none.
@@ -68,6 +79,11 @@ async function openTar(real: string, path: string): Promise<BundleReader> {
     await file.close();
     throw thrown;
   }
+}
+
+function encrypted(path: string): BundleError {
+  const message = `"${escapeForTerminal(path)}" is encrypted with age; give the identity that opens it (--identity FILE)`;
+  return new BundleError('ENCRYPTED', message);
 }
 
 function notABundle(path: string, why: string): BundleError {

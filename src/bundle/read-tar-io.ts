@@ -1,6 +1,5 @@
 import type { TarHeader } from '../archive/tar-header.ts';
 import { TarReader } from '../archive/tar-reader.ts';
-import type { UntrustedFile } from '../archive/untrusted-file-io.ts';
 import { concatBytes } from '../core/bytes.ts';
 import { type BlobFindings, BlobReceiver, type BlobSink } from './blob-receiver.ts';
 import { BundleError, untrusted } from './errors.ts';
@@ -12,7 +11,7 @@ import type { BundleHead, BundleReader, RootEnvelope } from './reader.ts';
 const MAX_MEMBERS = 16 * 1024 * 1024;
 
 /** Where an archive's bytes come from: a file, once, from its start to its end. */
-export type ByteSource = Pick<UntrustedFile, 'chunks' | 'close'>;
+export type ByteSource = { chunks(): AsyncIterable<Uint8Array>; close(): Promise<void> };
 
 type Member = { readonly part: BundlePart; readonly size: number };
 

@@ -1,4 +1,6 @@
+import type { Decrypter, Encrypter } from 'age-encryption';
 import { messageOf } from '../core/errors.ts';
+import { escapeForTerminal } from '../core/terminal-text.ts';
 import { SealError } from './errors.ts';
 import { KEY_BYTES } from './format.ts';
 import { recordKeyOf, type SealedBatch, type SealedRecord } from './sealed-record.ts';
@@ -28,19 +30,36 @@ export async function wrapBatchKey(batchKey: Uint8Array, recipients: readonly st
   return await encrypter.encrypt(batchKey);
 }
 
-async function encrypterFor(recipients: readonly string[]) {
-  const { Encrypter } = await import('age-encryption');
-  const encrypter = new Encrypter();
+/** @throws SealError RECIPIENT_MALFORMED */
+export async function encrypterFor(recipients: readonly string[]): Promise<Encrypter> {
+  const age = await import('age-encryption');
+  const encrypter = new age.Encrypter();
   for (const recipient of recipients) {
     try {
       if (!RECIPIENT.test(recipient)) throw new Error('it does not begin with age1');
       encrypter.addRecipient(recipient);
     } catch (cause) {
-      const message = `a recipient for sealed values is not an age recipient (${messageOf(cause)}); see recipients.reveal in the trust root`;
+      const message = `"${escapeForTerminal(recipient)}" is not an age recipient (${messageOf(cause)}); age-keygen -y tells one`;
       throw new SealError('RECIPIENT_MALFORMED', message, { cause });
     }
   }
   return encrypter;
+}
+
+/** @param identities `AGE-SECRET-KEY-1…` @throws SealError IDENTITY_MALFORMED */
+export async function decrypterFor(identities: readonly string[]): Promise<Decrypter> {
+  const age = await import('age-encryption');
+  const decrypter = new age.Decrypter();
+  for (const identity of identities) {
+    try {
+      if (!IDENTITY.test(identity)) throw new Error('it does not begin with AGE-SECRET-KEY-1');
+      decrypter.addIdentity(identity);
+    } catch (cause) {
+      const message = `not an age identity (${messageOf(cause)}); give the file that age-keygen wrote`;
+      throw new SealError('IDENTITY_MALFORMED', message, { cause });
+    }
+  }
+  return decrypter;
 }
 
 /**
@@ -49,15 +68,7 @@ async function encrypterFor(recipients: readonly string[]) {
  * @throws SealError IDENTITY_MALFORMED, IDENTITY_UNSUITABLE (not one of the recipients) or SEALED_DAMAGED
  */
 export async function unwrapBatchKey(batch: SealedBatch, identity: string): Promise<Uint8Array> {
-  const { Decrypter } = await import('age-encryption');
-  const decrypter = new Decrypter();
-  try {
-    if (!IDENTITY.test(identity)) throw new Error('it does not begin with AGE-SECRET-KEY-1');
-    decrypter.addIdentity(identity);
-  } catch (cause) {
-    const message = `not an age identity (${messageOf(cause)}); give the file that age-keygen wrote`;
-    throw new SealError('IDENTITY_MALFORMED', message, { cause });
-  }
+  const decrypter = await decrypterFor([identity]);
   let key: Uint8Array;
   try {
     key = await decrypter.decrypt(batch.key);

@@ -1,6 +1,7 @@
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
+import { generateIdentity, identityToRecipient } from 'age-encryption';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { daemoneye, ensureBuilt, environment, expectError, inside, jsonOf, LAUNCHER, ROOT } from '../support/cli.ts';
 import { tempDirectory } from '../support/temp.ts';
@@ -169,6 +170,53 @@ describe('a delta by the commands', () => {
     expect((await inside(['bundle', 'verify', at('two.delta.tar'), '--data', at('data')])).code).toBe(0);
     await ok('bundle', 'apply', at('two.delta.tar'), '--yes', '--data', at('data'));
     expect(readdirSync(join(at('data'), 'bundles/rules~linux/active/files')).toSorted()).toEqual(RULES.toSorted());
+  });
+});
+
+describe('an encrypted bundle by the commands', () => {
+  it('is opened by an identity and by nothing else, and then judged as the bundle it holds', async () => {
+    const { at } = publisher();
+    const people = await Promise.all(['us', 'them'].map(async (name) => [name, await generateIdentity()] as const));
+    for (const [name, identity] of people) writeFileSync(at(`${name}.key`), `# for the test\n${identity}\n`);
+    const recipient = await identityToRecipient(people[0]?.[1] ?? '');
+    await ok('bundle', 'pack', at('one'), '--out', at('one.tar'));
+    const packed = await inside([
+      'bundle',
+      'pack',
+      at('one'),
+      '--recipient',
+      recipient,
+      '--out',
+      at('one.age'),
+      '--json',
+    ]);
+    jsonOf(packed, 'bundle-pack');
+    expect(readFileSync(at('one.age')).includes(Buffer.from('bundle.dsse.json'))).toBe(false);
+
+    expectError(await inside(['bundle', 'inspect', at('one.age')]), 'ENCRYPTED', 1);
+    const others = ['--identity', at('them.key')];
+    expectError(await inside(['bundle', 'inspect', at('one.age'), ...others]), 'IDENTITY_UNSUITABLE', 1);
+    const ours = ['--identity', at('us.key')];
+    await ok('bundle', 'inspect', at('one.age'), ...ours);
+    const verified = ['--trust', at('root')];
+    expectError(await inside(['bundle', 'verify', at('one.age'), ...verified]), 'ENCRYPTED', 1);
+    await ok('bundle', 'verify', at('one.age'), ...ours, ...verified);
+
+    const bytes = readFileSync(at('one.age'));
+    writeFileSync(at('short.age'), bytes.subarray(0, bytes.length - 100));
+    const short = await inside(['bundle', 'verify', at('short.age'), ...ours, ...verified]);
+    expect(short.code).toBe(3);
+    expect(short.stdout).toContain('cut short');
+
+    await ok('bundle', 'join', at('one.age'), ...ours, '--out', at('opened.tar'));
+    expect(readFileSync(at('opened.tar'))).toEqual(readFileSync(at('one.tar')));
+    await ok('bundle', 'apply', at('one.age'), ...ours, '--yes', '--data', at('data'));
+    expectError(
+      await inside(['bundle', 'pack', at('one'), '--recipient', 'age1x', '--out', at('x')]),
+      'RECIPIENT_MALFORMED',
+      1,
+    );
+    expect(readdirSync(at('')).filter((name) => name.startsWith('x') || name.startsWith('.x'))).toEqual([]);
   });
 });
 

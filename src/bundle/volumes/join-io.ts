@@ -11,6 +11,7 @@ import { expectedBlobs, type IndexEntry } from '../index-lines.ts';
 import { readUnverified } from '../inspect-io.ts';
 import { assertNewOutput } from '../output-io.ts';
 import { type PackResult, packBundle } from '../pack-io.ts';
+import type { Decrypt } from '../read-io.ts';
 import { assertRoom } from '../room-io.ts';
 import { volumeAt } from './open-volumes-io.ts';
 import { VolumeSet } from './volume-set.ts';
@@ -26,11 +27,12 @@ export async function joinVolumes(
   paths: readonly string[],
   outFile: string,
   watch: (bytes: number, total: number) => void = () => undefined,
+  decrypt?: Decrypt,
 ): Promise<PackResult> {
   const out = resolve(outFile);
   const [first = '', ...others] = paths;
   assertNewOutput(first, out);
-  const volumes = new VolumeSet([volumeAt(first), ...others.map(volumeAt)]);
+  const volumes = new VolumeSet([volumeAt(first, decrypt), ...others.map((path) => volumeAt(path, decrypt))]);
   const temporary = temporaryName(out);
   try {
     const { head, index, entries } = await readUnverified(volumes);

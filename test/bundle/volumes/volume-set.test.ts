@@ -38,7 +38,7 @@ async function readSet(
 ): Promise<{ readonly missing: number; readonly mismatched: number; readonly taken: string[] }> {
   const [first, ...others] = paths;
   const set = new VolumeSet(
-    [volumeAt(first), ...others.map(volumeAt)],
+    [volumeAt(first), ...others.map((path) => volumeAt(path))],
     next &&
       (async (lacking) => {
         const path = next(lacking);

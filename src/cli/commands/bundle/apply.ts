@@ -12,7 +12,7 @@ import { agree } from '../../prompt-io.ts';
 import { renderDiff } from '../../render/diff.ts';
 import { renderReport } from '../../render/report.ts';
 import type { Style } from '../../render/style.ts';
-import { openGiven, volumesName } from '../../volumes-argument-io.ts';
+import { decryptionBy, openGiven, volumesName } from '../../volumes-argument-io.ts';
 
 export class BundleApply extends DaemonCommand {
   static override paths = [['bundle', 'apply']];
@@ -35,6 +35,7 @@ export class BundleApply extends DaemonCommand {
   acceptGap = Option.Boolean('--accept-gap', false, { description: 'accept that many bundles were skipped' });
   requireFresh = Option.Boolean('--require-fresh', false, { description: 'refuse what is not provably fresh' });
 
+  identities = Option.Array('--identity', [], { description: 'open it with the age identity in `FILE`' });
   downgrade = Option.String('--downgrade', {
     description: 'go back to it, as the downgrade statement in `FILE` allows',
   });
@@ -42,8 +43,9 @@ export class BundleApply extends DaemonCommand {
   async run(): Promise<ExitCode> {
     const { names, problem } = await enclaveNames(this.dataDirectory, this.context.env);
     if (problem !== undefined) this.note(problem);
+    const open = openGiven(this.bundle, this.context, decryptionBy(this.identities));
     await using install = await openInstallHere(this.dataDirectory);
-    const outcome = await applyBundle(install, openGiven(this.bundle, this.context), volumesName(this.bundle), {
+    const outcome = await applyBundle(install, open, volumesName(this.bundle), {
       toolVersion: RELEASE.version,
       names,
       content: contentCheck,

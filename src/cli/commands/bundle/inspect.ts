@@ -3,6 +3,7 @@ import { inspectBundle } from '../../../bundle/inspect-io.ts';
 import { escapeForTerminal } from '../../../core/terminal-text.ts';
 import { DaemonCommand } from '../../command.ts';
 import { EXIT, type ExitCode } from '../../exit-codes.ts';
+import { decryptionBy } from '../../volumes-argument-io.ts';
 
 export class BundleInspect extends DaemonCommand {
   static override paths = [['bundle', 'inspect']];
@@ -12,9 +13,13 @@ export class BundleInspect extends DaemonCommand {
   });
 
   bundle = Option.String({ name: 'BUNDLE' });
+  identities = Option.Array('--identity', [], { description: 'open it with the age identity in `FILE`' });
 
   async run(): Promise<ExitCode> {
-    const { transport, payload, statement, entries, claimedSigners, rootVersions } = await inspectBundle(this.bundle);
+    const { transport, payload, statement, entries, claimedSigners, rootVersions } = await inspectBundle(
+      this.bundle,
+      decryptionBy(this.identities),
+    );
     const lines = [
       this.style.tone('strong', 'NOT VERIFIED: anybody can write this'),
       `bundle      ${statement.channel} seq ${statement.seq} (${statement.kind}, ${transport})`,

@@ -8,14 +8,23 @@ export class BundlePack extends DaemonCommand {
   static override paths = [['bundle', 'pack']];
   static override usage = Command.Usage({
     description: 'Pack a bundle directory into one tar for a stick; written through, then read again and compared.',
-    examples: [['Onto a stick', '$0 bundle pack linux-1.bundle --out /media/usb/linux-1.bundle.tar']],
+    details: 'With --recipient it can be read only by them, with any age tool; the signatures are inside.',
+    examples: [
+      ['Onto a stick', '$0 bundle pack linux-1.bundle --out /media/usb/linux-1.bundle.tar'],
+      ['For plant 7 only', '$0 bundle pack linux-1.bundle --recipient age1… --out /media/usb/linux-1.bundle.tar.age'],
+    ],
   });
 
   directory = Option.String({ name: 'DIR' });
   out = Option.String('--out', { required: true, description: 'write `FILE`' });
 
+  recipients = Option.Array('--recipient', [], { description: 'encrypt to the age recipient `AGE1`; repeatable' });
+
   async run(): Promise<ExitCode> {
-    const { sha256, bytes } = await packBundle(this.directory, this.out);
+    const { encryptTo } = await import('../../../seal/age-files.ts');
+    const encrypt =
+      this.recipients.length === 0 ? undefined : (tar: AsyncIterable<Uint8Array>) => encryptTo(tar, this.recipients);
+    const { sha256, bytes } = await packBundle(this.directory, this.out, encrypt);
     this.result({ file: this.out, sha256, bytes }, `${escapeForTerminal(this.out)}  ${bytes} bytes  sha256:${sha256}`);
     this.note('Written through to the medium and read again: safe to remove once it is unmounted.');
     return EXIT.done;

@@ -22,7 +22,7 @@ import { judging } from '../../judging.ts';
 import { parseMoment } from '../../moment.ts';
 import { renderReport } from '../../render/report.ts';
 import { readTrustRoot } from '../../trust-workspace-io.ts';
-import { volumesName } from '../../volumes-argument-io.ts';
+import { decryptionBy, volumesName } from '../../volumes-argument-io.ts';
 
 export class BundleVerify extends DaemonCommand {
   static override paths = [['bundle', 'verify']];
@@ -42,6 +42,7 @@ export class BundleVerify extends DaemonCommand {
   floor = Option.String('--floor', { description: 'it is at least `MOMENT` (2027-01-31)' });
   requireFresh = Option.Boolean('--require-fresh', false, { description: 'refuse what is not provably fresh' });
   acceptGap = Option.Boolean('--accept-gap', false, { description: 'accept that many bundles were skipped' });
+  identities = Option.Array('--identity', [], { description: 'open it with the age identity in `FILE`' });
 
   async run(): Promise<ExitCode> {
     const { trust, held } = await this.#known();
@@ -72,7 +73,7 @@ export class BundleVerify extends DaemonCommand {
       const name = volumesName(this.bundle);
       const progress = this.progress('verifying', { unit: 'bytes' }).update;
       const watch = { signal: this.signal, progress, ...(held === undefined ? {} : { held }) };
-      const open = () => openVolumes(this.bundle);
+      const open = () => openVolumes(this.bundle, undefined, decryptionBy(this.identities));
       return (await judgeContainer(open, name, trust, staging, contentCheck, watch)).report;
     } finally {
       rmSync(scratch, { recursive: true, force: true });
