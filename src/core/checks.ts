@@ -17,7 +17,14 @@ export type Check = {
   readonly detail?: { readonly [key: string]: string | number | boolean | readonly string[] };
 };
 
-export type Signer = { readonly keyid: KeyId; readonly role: string; readonly operator?: string };
+export type Signer = {
+  readonly keyid: KeyId;
+  readonly role: string;
+  readonly operator?: string;
+  /** Where a certificate binds the key to a name: that name, and the account provider that vouched for it. */
+  readonly identity?: string;
+  readonly issuer?: string;
+};
 
 export type Freshness = {
   readonly status: 'fresh' | 'not-provable' | 'expired' | 'unknown';

@@ -50,8 +50,10 @@ function codeOf({ code }: Check, style: Style): string {
 }
 
 function signerLines(signers: readonly Signer[], style: Style): string[] {
-  return signers.map(({ keyid, role, operator }) => {
-    const who = operator === undefined ? '' : ` by ${operator}`;
+  return signers.map(({ keyid, role, operator, identity, issuer }) => {
+    const name = operator ?? identity;
+    const vouched = issuer === undefined ? '' : ` (${issuer})`;
+    const who = name === undefined ? '' : ` by ${name}${vouched}`;
     return fact('signed', `${role}${who}, key ${keyid}`, FACT_COLUMN, style);
   });
 }
