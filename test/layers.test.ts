@@ -45,11 +45,33 @@ const RULES: LayerRules = {
   },
   pure: ['core', 'verify'],
   pureBuiltins: {
-    'node:crypto': ['createHash', 'createPrivateKey', 'createPublicKey', 'hash', 'KeyObject', 'sign', 'verify'],
+    'node:crypto': [
+      'constants',
+      'createHash',
+      'createPrivateKey',
+      'createPublicKey',
+      'hash',
+      'KeyObject',
+      'publicDecrypt',
+      'sign',
+      'verify',
+    ],
   },
   // yaml asks the process only to print its warnings, which core tells it not to.
-  purePackages: ['@noble/ed25519', '@noble/hashes', 'ajv', 'ajv-formats', 'yaml'],
-  packages: Object.keys(dependencies),
+  purePackages: [
+    '@noble/curves',
+    '@noble/ed25519',
+    '@noble/hashes',
+    '@sigstore/bundle',
+    '@sigstore/core',
+    '@sigstore/protobuf-specs',
+    '@sigstore/verify',
+    'ajv',
+    'ajv-formats',
+    'yaml',
+  ],
+  // In the lockfile by age-encryption already, until it is declared.
+  packages: [...new Set([...Object.keys(dependencies), '@noble/curves'])],
   edges: ['cli', 'tui'],
 };
 

@@ -10,6 +10,11 @@ export type StrictJsonLimits = {
   readonly maxBytes?: number;
   /** Nested arrays and objects; default 64. */
   readonly maxDepth?: number;
+  /**
+   * `any` also takes fractions and exponents, rounded as every parser rounds them: for other people's documents, of which
+   * only text is compared. Default `integers`.
+   */
+  readonly numbers?: 'integers' | 'any';
 };
 
 export const DEFAULT_LIMITS = { maxBytes: 16 * 1024 * 1024, maxDepth: 64 } as const;
@@ -30,7 +35,7 @@ export function parseStrictJson(bytes: Uint8Array, limits: StrictJsonLimits = {}
   if (bytes.length > maxBytes) throw new CoreError('JSON_TOO_LARGE', `JSON of over ${maxBytes} bytes`);
   const text = decodeUtf8(bytes);
   if (text.charCodeAt(0) === BOM) throw new CoreError('JSON_BOM', 'JSON starts with a byte order mark');
-  return new StrictJsonParser(text, limits.maxDepth ?? DEFAULT_LIMITS.maxDepth).document();
+  return new StrictJsonParser(text, limits.maxDepth ?? DEFAULT_LIMITS.maxDepth, limits.numbers === 'any').document();
 }
 
 /** As {@link parseStrictJson}, and the document must be an object. @throws CoreError as there, or JSON_SYNTAX */
@@ -50,15 +55,18 @@ const PLAIN_STRING = /[^"\\\u0000-\u001f]*/y;
 // Only integers; no sign on zero: `-0` has two readings and no JCS form.
 const NUMBER = /-?(?:0|[1-9][0-9]*)/y;
 const NUMBER_TAIL = /[.eE0-9+-]/;
+const ANY_NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
 
 class StrictJsonParser {
   readonly #text: string;
   readonly #maxDepth: number;
+  readonly #anyNumber: boolean;
   #at = 0;
 
-  constructor(text: string, maxDepth: number) {
+  constructor(text: string, maxDepth: number, anyNumber: boolean) {
     this.#text = text;
     this.#maxDepth = maxDepth;
+    this.#anyNumber = anyNumber;
   }
 
   document(): Json {
@@ -169,11 +177,17 @@ class StrictJsonParser {
 
   #number(): number {
     const from = this.#at;
-    NUMBER.lastIndex = from;
-    if (!NUMBER.test(this.#text)) throw this.#syntax('expected a value');
-    this.#at = NUMBER.lastIndex;
+    const grammar = this.#anyNumber ? ANY_NUMBER : NUMBER;
+    grammar.lastIndex = from;
+    if (!grammar.test(this.#text)) throw this.#syntax('expected a value');
+    this.#at = grammar.lastIndex;
     const literal = this.#text.slice(from, this.#at);
     const value = Number(literal);
+    if (this.#anyNumber) {
+      // What follows is the caller's to judge; infinity has no JSON.
+      if (Number.isFinite(value) && !NUMBER_TAIL.test(this.#text[this.#at] ?? '')) return value;
+      throw new CoreError('JSON_NUMBER', `JSON number at ${from} is malformed or too large`);
+    }
     if (NUMBER_TAIL.test(this.#text[this.#at] ?? '') || !Number.isSafeInteger(value) || Object.is(value, -0)) {
       throw new CoreError('JSON_NUMBER', `JSON number at ${from} is not a plain integer within ±(2^53 − 1)`);
     }
