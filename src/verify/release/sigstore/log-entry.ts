@@ -1,8 +1,9 @@
 import type { TransparencyLogEntry } from '@sigstore/bundle';
 import { pem } from '@sigstore/core';
 import type { TrustMaterial } from '@sigstore/verify';
-import { decodeUtf8, encodeHex, equalBytes, parseBase64 } from '../../../core/bytes.ts';
+import { decodeUtf8, encodeBase64, encodeHex, equalBytes, parseBase64, utf8 } from '../../../core/bytes.ts';
 import { messageOf } from '../../../core/errors.ts';
+import { parseNote, type SignedNote } from '../../../core/signed-note.ts';
 import { isJsonObject, type Json, parseStrictJsonObject } from '../../../core/strict-json.ts';
 import { escapeForTerminal } from '../../../core/terminal-text.ts';
 import { ReleaseError } from '../errors.ts';
@@ -103,13 +104,25 @@ function text(value: Json | undefined): string | undefined {
  */
 function assertCheckpointIsOf({ inclusionProof }: TransparencyLogEntry, log: Log): void {
   if (inclusionProof?.checkpoint === undefined) return;
-  const [origin = '', size = '', root = ''] = inclusionProof.checkpoint.envelope.split('\n');
+  const note = noteOf(inclusionProof.checkpoint.envelope);
+  const [origin = '', size = '', root = ''] = note.text.split('\n');
   const name = log.baseURL.replace(/^[a-z][a-z0-9+.-]*:\/\//i, '').replace(/\/+$/, '');
   const isOwn = origin === name || (origin.startsWith(`${name} - `) && /^\d+$/.test(origin.slice(name.length + 3)));
-  if (!isOwn) throw refused(`its checkpoint is of the log ${shown(origin)}, not of ${shown(name)}`);
+  if (!isOwn || !note.signatures.some((signature) => signature.name === name)) {
+    throw refused(`its checkpoint is of the log ${shown(origin)}, not of ${shown(name)}`);
+  }
   const { treeSize, rootHash } = inclusionProof;
-  if (size !== treeSize || root !== Buffer.from(rootHash).toString('base64')) {
+  if (size !== treeSize || root !== encodeBase64(rootHash)) {
     throw refused('its proof is for another tree than its checkpoint');
+  }
+}
+
+/** One reading of the note; the library takes what looks like a signature from anywhere after the first empty line. */
+function noteOf(envelope: string): SignedNote {
+  try {
+    return parseNote(utf8(envelope));
+  } catch (cause) {
+    throw refused(`its checkpoint is no signed note (${messageOf(cause)})`);
   }
 }
 
