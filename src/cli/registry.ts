@@ -12,6 +12,7 @@ export const NOUNS: Readonly<Record<string, string>> = {
   keys: 'signing keys',
   trust: 'trust roots: which keys hold which role, and how many must agree',
   bundle: 'signed bundles of rules, settings, updates and trust roots',
+  release: "other people's releases: who signed them",
   ledger: 'append-only logs and what they prove',
   config: 'settings, and who says so',
   agent: 'the agent that watches this machine',
@@ -180,6 +181,10 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   'bundle downgrade sign': {
     summary: 'add a signature to a downgrade',
     load: async () => (await import('./commands/bundle/downgrade-sign.ts')).BundleDowngradeSign,
+  },
+  'release conformance verify-bundle': {
+    summary: "verify a sigstore bundle as sigstore's conformance suite asks",
+    load: async () => (await import('./commands/release/conformance-verify-bundle.ts')).ReleaseConformanceVerifyBundle,
   },
   'ledger status': {
     summary: 'tell size, head and key of a log',

@@ -129,6 +129,7 @@ describe.each(NAMES)('the command "%s"', (name) => {
 const SHARED_SCHEMAS: Readonly<Record<string, string>> = {
   'bundle verify': 'report',
   'release verify': 'report',
+  'release conformance verify-bundle': 'report',
   'ledger verify': 'report',
   'ledger check-proof': 'report',
   'ledger witness cosign': 'report',
