@@ -36,6 +36,8 @@ export type ReleaseErrorCode =
   | 'THRESHOLD_NOT_MET'
   // OCI layouts
   | 'LAYOUT_MALFORMED'
+  | 'LAYOUT_AMBIGUOUS'
+  | 'UNSIGNED'
   | 'BLOB_MISSING'
   | 'BLOB_MISMATCH';
 
