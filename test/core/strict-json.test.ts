@@ -107,6 +107,36 @@ describe('strict JSON', () => {
   });
 });
 
+describe('strict JSON of other people', () => {
+  const read = (text: string) => parseStrictJson(utf8(text), { numbers: 'any' });
+
+  it('may hold any number', () => {
+    expect(read('[1.5,-0.25e-2]')).toEqual([1.5, -0.0025]);
+    expect(read('123456789012345678901')).toBe(123456789012345680000);
+  });
+
+  it.each([
+    ['1e400', 'JSON_NUMBER'],
+    ['1.', 'JSON_NUMBER'],
+    ['01', 'JSON_NUMBER'],
+    ['1e', 'JSON_NUMBER'],
+    ['1.5.5', 'JSON_NUMBER'],
+    ['.5', 'JSON_SYNTAX'],
+    ['+1', 'JSON_SYNTAX'],
+    ['--1', 'JSON_SYNTAX'],
+    ['NaN', 'JSON_SYNTAX'],
+    ['Infinity', 'JSON_SYNTAX'],
+    ['0x10', 'JSON_SYNTAX'],
+  ])('but not %s', (text, code) => {
+    expectCode(() => read(text), code);
+  });
+
+  it('and nothing else that is refused otherwise', () => {
+    expectCode(() => read('{"a":1.5,"a":2}'), 'JSON_DUPLICATE_KEY');
+    expectCode(() => parseStrictJson(utf8('1.5')), 'JSON_NUMBER');
+  });
+});
+
 describe('canonical JSON (RFC 8785)', () => {
   it('sorts by UTF-16 code units and escapes as the RFC shows', () => {
     // RFC 8785 section 3.2.3, the order of its example.

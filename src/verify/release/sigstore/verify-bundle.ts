@@ -1,44 +1,39 @@
 import { createPublicKey, type PublicKeyInput } from 'node:crypto';
 import type { Bundle } from '@sigstore/bundle';
 import type { X509Certificate } from '@sigstore/core';
-import { type SignedEntity, toSignedEntity, VerificationError, Verifier } from '@sigstore/verify';
+import type { SignedEntity } from '@sigstore/verify';
 import { encodeHex, equalBytes } from '../../../core/bytes.ts';
 import { type Check, type Signer, verdictOf } from '../../../core/checks.ts';
 import { sha256 } from '../../../core/digest.ts';
-import { messageOf } from '../../../core/errors.ts';
 import { escapeForTerminal } from '../../../core/terminal-text.ts';
 import { formatTime, type Time } from '../../../core/time.ts';
-import { ReleaseError, type ReleaseErrorCode } from '../errors.ts';
+import { ReleaseError } from '../errors.ts';
 import type { Artifact, MethodOutcome } from '../method.ts';
 import type { ReleaseKey } from '../release-key.ts';
 import { runStages, type Stage } from '../stages.ts';
 import { certifiedIdentity } from './certificate.ts';
-import { assertIdentity, type CertifiedIdentity, type IdentityExpectation } from './identity.ts';
+import { assertIdentity, type CertifiedIdentity } from './identity.ts';
+import {
+  ARTIFACT,
+  CERTIFICATE,
+  entityOf,
+  IDENTITY,
+  judgeByLibrary,
+  KEY,
+  LOG,
+  MATERIAL,
+  type Refusal,
+  SIGNATURE,
+  TIMES,
+  timeSources,
+} from './library.ts';
 import { assertLogEntry, countLogs, type SignerMaterial } from './log-entry.ts';
 import { readBundle } from './read-bundle.ts';
-import { artifactDigest, signatureContent, signedDigest } from './signature-content.ts';
+import { artifactDigest, signedDigest } from './signature-content.ts';
 import { assertSubject, readStatement, type Statement } from './statement.ts';
-import type { SigstoreRoot } from './trusted-root.ts';
+import { assertKeyInTime, type SigstoreTrust, wantedTimes } from './trust.ts';
 
-/** Whom to believe, and how much evidence there must be. */
-export type SigstoreTrust = {
-  readonly root: SigstoreRoot;
-  /** The bundle must be signed with a certificate of this identity. */
-  readonly identity?: IdentityExpectation;
-  /** Or with this key, however the bundle calls it. Give one of the two. */
-  readonly key?: ReleaseKey;
-  readonly thresholds?: Thresholds;
-};
-
-/** Distinct ones of each. A certificate always needs a proven time: without one, nothing says that it had not ended. */
-export type Thresholds = {
-  /** Transparency logs that have the signature; default 1. 0 trusts the signature alone. */
-  readonly logs?: number;
-  /** Certificate transparency logs that have the certificate; default 1. */
-  readonly certificateLogs?: number;
-  /** Logs and timestamp authorities that say when; default 1 with a certificate, 0 with a key without validity. */
-  readonly times?: number;
-};
+export type { SigstoreTrust, Thresholds } from './trust.ts';
 
 export type SigstoreOutcome = MethodOutcome & {
   /** When everything passed. */
@@ -51,16 +46,6 @@ export type SigstoreOutcome = MethodOutcome & {
     readonly certificate?: X509Certificate;
   };
 };
-
-/** The order of the checks of a bundle. */
-const MATERIAL = 'material';
-const TIMES = 'times';
-const CERTIFICATE = 'certificate';
-const KEY = 'key';
-const LOG = 'transparency-log';
-const SIGNATURE = 'signature';
-const IDENTITY = 'identity';
-const ARTIFACT = 'artifact';
 
 /**
  * Verifies an artifact by a sigstore bundle, versions 0.1 to 0.3: signature over the artifact or attestation about it, by a
@@ -81,19 +66,6 @@ export function verifyReadBundle(artifact: Artifact, read: () => Bundle, trust: 
   return verdictOf(checks) === 'trusted' ? work.outcome(checks) : { checks, signers: [] };
 }
 
-/** Which check each refusal of the library belongs to, and its code here. */
-const REFUSALS: Readonly<Record<string, readonly [string, ReleaseErrorCode]>> = {
-  TIMESTAMP_ERROR: [TIMES, 'TIMESTAMP_REFUSED'],
-  CERTIFICATE_ERROR: [CERTIFICATE, 'CERTIFICATE_REFUSED'],
-  PUBLIC_KEY_ERROR: [KEY, 'KEY_EXPIRED'],
-  TLOG_INCLUSION_PROOF_ERROR: [LOG, 'LOG_ENTRY_REFUSED'],
-  TLOG_INCLUSION_PROMISE_ERROR: [LOG, 'LOG_ENTRY_REFUSED'],
-  TLOG_MISSING_INCLUSION_ERROR: [LOG, 'LOG_ENTRY_REFUSED'],
-  TLOG_ERROR: [LOG, 'LOG_ENTRY_REFUSED'],
-  TLOG_BODY_ERROR: [LOG, 'LOG_ENTRY_MISMATCH'],
-  SIGNATURE_ERROR: [SIGNATURE, 'SIGNATURE_REFUSED'],
-};
-
 /** What one verification learns, step by step. */
 class BundleWork {
   readonly #artifact: Artifact;
@@ -102,7 +74,7 @@ class BundleWork {
   #bundle: Bundle | undefined;
   #entity: SignedEntity | undefined;
   /** The library judges everything in one call; its refusal is told by the check that it belongs to. */
-  #refusal: { readonly stage: string; readonly error: ReleaseError } | undefined;
+  #refusal: Refusal | undefined;
   #signed: CertifiedIdentity | undefined;
   #statement: Statement | undefined;
 
@@ -159,31 +131,9 @@ class BundleWork {
     }
     this.#bundle = bundle;
     this.#entity = entityOf(bundle, this.#artifact);
-    this.#judge(this.#entity);
+    this.#refusal = judgeByLibrary(this.#entity, this.#trust);
     const form = bundle.content.$case === 'dsseEnvelope' ? 'attestation' : 'signature';
     return `a sigstore bundle with ${form === 'attestation' ? 'an' : 'a'} ${form}`;
-  }
-
-  #judge(entity: SignedEntity): void {
-    const { root, key, thresholds } = this.#trust;
-    const material = { ...root.material, ...(key === undefined ? {} : { publicKey: () => timedKey(key) }) };
-    const verifier = new Verifier(material, {
-      tlogThreshold: thresholds?.logs ?? 1,
-      ctlogThreshold: thresholds?.certificateLogs ?? 1,
-      timestampThreshold: this.#wantedTimes,
-    });
-    try {
-      verifier.verify(entity);
-    } catch (cause) {
-      this.#refusal = refusalOf(cause);
-    }
-  }
-
-  get #wantedTimes(): number {
-    const { key, thresholds } = this.#trust;
-    // Without a certificate's or a key's end there is nothing that a time would be compared with.
-    const needed = key === undefined || key.validFor !== undefined ? 1 : 0;
-    return Math.max(needed, thresholds?.times ?? needed);
   }
 
   #judged(stage: string, own: () => string): string {
@@ -192,9 +142,9 @@ class BundleWork {
   }
 
   #times(): string {
-    const sources = new Set(this.#timeSources().map(({ source }) => source));
-    if (sources.size < this.#wantedTimes) {
-      const message = `${sources.size} distinct sources of time where ${this.#wantedTimes} are wanted`;
+    const sources = new Set(timeSources(this.#entity).map(({ source }) => source));
+    if (sources.size < wantedTimes(this.#trust)) {
+      const message = `${sources.size} distinct sources of time where ${wantedTimes(this.#trust)} are wanted`;
       throw new ReleaseError('TIMESTAMP_REFUSED', message);
     }
     const times = this.#provenTimes();
@@ -277,67 +227,12 @@ class BundleWork {
   }
 
   #provenTimes(): number[] {
-    return this.#timeSources().map(({ time }) => time);
-  }
-
-  /** The same that the library has verified and counted: an entry without a promise proves no time. */
-  #timeSources(): { source: string; time: number }[] {
-    return (this.#entity?.timestamps ?? []).flatMap((stamp) => {
-      if (stamp.$case === 'timestamp-authority') {
-        const { signingTime, signerIssuer, signerSerialNumber } = stamp.timestamp;
-        const source = `authority ${encodeHex(signerIssuer)} ${encodeHex(signerSerialNumber)}`;
-        return [{ source, time: signingTime.getTime() }];
-      }
-      const { inclusionPromise, integratedTime, logId } = stamp.tlogEntry;
-      if (inclusionPromise === undefined) return [];
-      return [{ source: `log ${encodeHex(logId.keyId)}`, time: Number(integratedTime) * 1000 }];
-    });
+    return timeSources(this.#entity).map(({ time }) => time);
   }
 }
 
 function derKey(spki: Uint8Array): PublicKeyInput {
   return { key: Buffer.from(spki), format: 'der', type: 'spki' };
-}
-
-/** @throws ReleaseError MATERIAL_MALFORMED if the certificate or a timestamp isn't one */
-function entityOf(bundle: Bundle, artifact: Artifact): SignedEntity {
-  try {
-    return { ...toSignedEntity(bundle), signature: signatureContent(bundle.content, artifact) };
-  } catch (cause) {
-    const problem = `the certificate or a timestamp in the bundle can't be read (${messageOf(cause)})`;
-    throw new ReleaseError('MATERIAL_MALFORMED', problem, { cause });
-  }
-}
-
-/**
- * What the library refuses, by the check it belongs to. Anything else that it throws on hostile input means that something
- * in the bundle can't be read.
- * @throws ReleaseError MATERIAL_MALFORMED
- */
-function refusalOf(cause: unknown): { stage: string; error: ReleaseError } {
-  const refusal = cause instanceof VerificationError ? REFUSALS[cause.code] : undefined;
-  if (refusal === undefined) {
-    const problem = `something in the bundle can't be read (${messageOf(cause)})`;
-    throw new ReleaseError('MATERIAL_MALFORMED', problem, { cause });
-  }
-  const [stage, code] = refusal;
-  return { stage, error: new ReleaseError(code, messageOf(cause), { cause }) };
-}
-
-function timedKey(key: ReleaseKey): ReturnType<SigstoreRoot['material']['publicKey']> {
-  return { publicKey: key.handle, validFor: (date) => isInTime(key, date.getTime()) };
-}
-
-function isInTime({ validFor }: ReleaseKey, time: number): boolean {
-  const { start = Number.NEGATIVE_INFINITY, end = Number.POSITIVE_INFINITY } = validFor ?? {};
-  return start <= time && time <= end;
-}
-
-/** The library accepts a key whose end has passed when nothing says when it signed: here that needs a time. */
-function assertKeyInTime(key: ReleaseKey, times: readonly number[]): void {
-  if (key.validFor === undefined) return;
-  if (times.length > 0 && times.every((time) => isInTime(key, time))) return;
-  throw new ReleaseError('KEY_EXPIRED', 'the key has an end, and nothing proves that it signed before it');
 }
 
 function assertDigest(own: Uint8Array | undefined, signed: Uint8Array, hash: string): void {
