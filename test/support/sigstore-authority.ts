@@ -151,6 +151,8 @@ export type LogOptions = {
   readonly withoutPromise?: boolean;
   readonly withoutProof?: boolean;
   readonly index?: number;
+  /** Of entry and promise, in seconds; default {@link SIGNED_AT}. */
+  readonly time?: number;
 };
 
 /** A log entry with promise and proof; the tree holds this entry alone. */
@@ -160,7 +162,12 @@ export function logged(kind: string, spec: object, options: LogOptions = {}): ob
   const body = Buffer.from(encodeCanonicalJson({ apiVersion: '0.0.1', kind, spec } as never));
   const logID = sha256(spki(key));
   const index = options.index ?? 0;
-  const promise = { body: base64(body), integratedTime: SIGNED_AT, logID: logID.toString('hex'), logIndex: index };
+  const promise = {
+    body: base64(body),
+    integratedTime: options.time ?? SIGNED_AT,
+    logID: logID.toString('hex'),
+    logIndex: index,
+  };
   const root = base64(sha256(Buffer.from([0]), body));
   const note = `${options.origin ?? logName}\n1\n${root}\n`;
   const signature = Buffer.concat([logID.subarray(0, 4), sign('sha256', Buffer.from(note), key.privateKey)]);
@@ -168,7 +175,7 @@ export function logged(kind: string, spec: object, options: LogOptions = {}): ob
     logIndex: String(index),
     logId: { keyId: base64(logID) },
     kindVersion: { kind, version: '0.0.1' },
-    integratedTime: String(SIGNED_AT),
+    integratedTime: String(options.time ?? SIGNED_AT),
     ...(options.withoutPromise === true
       ? {}
       : {

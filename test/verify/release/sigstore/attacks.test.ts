@@ -12,6 +12,7 @@ import {
   extension,
   type Leaf,
   leaf,
+  logged,
   messageBundle,
   OWN_IDENTITY,
   OWN_ISSUER,
@@ -371,13 +372,22 @@ describe('the log', () => {
       const second = entryOf(messageBundle(signer, ARTIFACT, { otherLog: true }) as never);
       (material(copy)['tlogEntries'] as Loose).push(second);
     });
-    // The same log once more, at another index: its promise is good, and it is still one log.
-    const again = edited(bundle, (copy) => {
-      const second = entryOf(attestationBundle(signer, aboutArtifact, { index: 3 }) as never);
-      (material(copy)['tlogEntries'] as Loose).push(second);
-    });
     expect(refusal(two)).toBe('transparency-log LOG_ENTRY_MISMATCH');
-    expect(refusal(again, { trust: { ...trust, thresholds: { times: 2 } } })).not.toBeUndefined();
+    const body = JSON.parse(Buffer.from(String(entryOf(bundle as never)['canonicalizedBody']), 'base64').toString());
+    const other = edited(bundle, (copy) => {
+      (material(copy)['tlogEntries'] as Loose).push(logged('hashedrekord', body.spec, { otherLog: true }) as never);
+    });
+    const demanding = { trust: { ...trust, thresholds: { logs: 2, times: 2 } } };
+    expect(refusal(other, demanding)).toBeUndefined();
+    // The same log once more: a body with a member more is another leaf, by the same signer over the same artifact.
+    const again = edited(bundle, (copy) => {
+      const spec = { ...body.spec, note: 'once more' };
+      (material(copy)['tlogEntries'] as Loose).push(
+        logged('hashedrekord', spec, { index: 3, time: SIGNED_AT + 1 }) as never,
+      );
+    });
+    expect(refusal(again, demanding)).toBe('times TIMESTAMP_REFUSED');
+    expect(refusal(again, { trust: { ...trust, thresholds: { logs: 2 } } })).toBe('transparency-log LOG_ENTRY_REFUSED');
     expect(refusal(bundle, { trust: { ...trust, thresholds: { logs: 2 } } })).toBe(
       'transparency-log LOG_ENTRY_REFUSED',
     );

@@ -19,6 +19,8 @@ describe('the public-good root', () => {
     expect(digest).toBe('sha256:6494e21ea73fa7ee769f85f57d5a3e6a08725eae1e38c755fc3517c9e6bc0b66');
     expect(source).toContain('2026-11-05');
     expect(newestStart).toBe('2025-09-23T00:00:00.000Z');
+    const long = readTrustedRoot(utf8(PUBLIC_GOOD_ROOT), source);
+    expect([long.digest, long.newestStart]).toEqual([digest, newestStart]);
   });
 });
 
