@@ -38,7 +38,7 @@ function assertForSigning(certificate: X509Certificate): void {
     if (isCritical && !UNDERSTOOD.has(oid))
       throw refused(`it has the critical extension ${oid}, which is unknown here`);
   }
-  if (certificate.isCA) throw refused('it is an authority’s, not a signer’s');
+  if (certificate.isCA) throw refused('it is of an authority, not of a signer');
   if (certificate.extKeyUsage?.digitalSignature !== true) throw refused('it is not for signatures');
   if (!extendedKeyUsages(certificate).includes(OID.codeSigning)) throw refused('it is not for signing code');
 }

@@ -123,7 +123,7 @@ class BundleWork {
     const kind = bundle.verificationMaterial.content.$case;
     const { key, identity } = this.#trust;
     if (kind === 'publicKey' && key === undefined) {
-      throw new ReleaseError('KEY_MISSING', 'the bundle is signed with a plain key; give the publisher’s key');
+      throw new ReleaseError('KEY_MISSING', 'the bundle is signed with a plain key; give the key of its publisher');
     }
     if (kind !== 'publicKey' && (key !== undefined || identity === undefined)) {
       const message = 'the bundle is signed with a certificate; say which identity and issuer it must be of';
