@@ -71,7 +71,7 @@ const RULES: LayerRules = {
     'yaml',
   ],
   // In the lockfile by age-encryption already, until it is declared.
-  packages: [...new Set([...Object.keys(dependencies), '@noble/curves'])],
+  packages: Object.keys(dependencies),
   edges: ['cli', 'tui'],
 };
 
