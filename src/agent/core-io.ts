@@ -97,7 +97,8 @@ export class AgentCore {
       missed: (rules) => void log.append('collector.gap', missedGap(rules)).catch(fail),
       failed: fail,
     });
-    this.#rules = new RuleKeeper({ data, builtAt, detector: this.#detector, log, hasClear: volatile.hasClear });
+    const { hasClear } = volatile;
+    this.#rules = new RuleKeeper({ data, builtAt, detector: this.#detector, log, hasClear, note: options.note });
     this.#feed = new CollectorFeed({
       ...{ name: PROCMOND, host, origin, directory: procmondPaths(data).log, key },
       ...{ log, room, store, volatile, detector: this.#detector, now, missed },

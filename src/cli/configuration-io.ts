@@ -11,6 +11,7 @@ import { isInitialised } from '../install/host-io.ts';
 import { readInstall } from '../install/install-io.ts';
 import { dataLayout } from '../install/layout.ts';
 import { loadPinnedRoot } from '../install/root-store-io.ts';
+import { type RevokedBundle, sayRevoked } from '../install/standing.ts';
 import { activeBundlesOf } from '../install/stored-bundle-io.ts';
 import { usageError } from './errors.ts';
 
@@ -19,6 +20,8 @@ export type LoadedConfiguration = Configuration & {
   readonly signedOnly: boolean;
   /** One sentence about that, for people. */
   readonly why: string;
+  /** Active bundles of settings that the trust root has taken back: what they set is not taken. */
+  readonly revoked: readonly RevokedBundle[];
   /** The local files that were looked for. */
   readonly files: readonly { readonly layer: 'system' | 'user'; readonly path: string; readonly found: boolean }[];
 };
@@ -36,7 +39,15 @@ export async function loadConfiguration(
   env: Environment,
   flags: FlagSettings = [],
 ): Promise<LoadedConfiguration> {
-  const signed = await readSigned(data);
+  const install = isInitialised(dataLayout(data)) ? await readInstall(data, RELEASE.builtAt) : undefined;
+  return resolveAll(install, env, flags);
+}
+
+/** A data directory whose log was read. */
+type ReadInstall = Awaited<ReturnType<typeof readInstall>>;
+
+function resolveAll(install: ReadInstall | undefined, env: Environment, flags: FlagSettings): LoadedConfiguration {
+  const signed = readSigned(install);
   const paths = settingsFiles(env);
   const files = (['system', 'user'] as const).map((layer) => {
     const path = paths[layer];
@@ -52,6 +63,7 @@ export async function loadConfiguration(
     ...resolveSettings(layers, signed.signedOnly),
     signedOnly: signed.signedOnly,
     why: signed.why,
+    revoked: signed.revoked,
     files: files.map(({ layer, path, settings }) => ({ layer, path, found: settings !== undefined })),
   };
 }
@@ -59,15 +71,18 @@ export async function loadConfiguration(
 /**
  * The names this enclave answers to besides the one in its trust root, for verifying. Settings that can't be taken give
  * none: a wrong file must not keep out the bundle that mends it.
+ * @param install as it was opened or read for that: its log is not gone through a second time
  * @returns and what is wrong with the settings, for people
  * @throws as {@link loadConfiguration}, but no ConfigError
  */
-export async function enclaveNames(
-  data: string,
+export function enclaveNames(
+  install: ReadInstall,
   env: Environment,
-): Promise<{ readonly names: readonly string[]; readonly problem?: string }> {
+): { readonly names: readonly string[]; readonly problem?: string } {
   try {
-    return { names: (await loadConfiguration(data, env)).settings.audience };
+    const { settings, revoked } = resolveAll(install, env, []);
+    const names = settings.audience;
+    return revoked.length === 0 ? { names } : { names, problem: revoked.map(sayRevoked).join('; ') };
   } catch (cause) {
     if (!(cause instanceof ConfigError)) throw cause;
     return { names: [], problem: `settings are not taken: ${cause.message}` };
@@ -97,28 +112,31 @@ export function flagSettings(option: string, document: unknown): FlagSettings[nu
   }
 }
 
-type Signed = { readonly layers: readonly SettingsLayer[]; readonly signedOnly: boolean; readonly why: string };
+type Signed = Pick<LoadedConfiguration, 'signedOnly' | 'why' | 'revoked'> & {
+  readonly layers: readonly SettingsLayer[];
+};
 
-async function readSigned(data: string): Promise<Signed> {
-  const nobody = (reason: string) => `${reason}, so local files may set what is signed only elsewhere`;
-  if (!isInitialised(dataLayout(data))) {
-    return { layers: [], signedOnly: false, why: nobody('there is no data directory here') };
-  }
-  const { layout, state } = await readInstall(data, RELEASE.builtAt);
-  if (state.root === undefined) return { layers: [], signedOnly: false, why: nobody('no trust root is pinned here') };
+function readSigned(install: ReadInstall | undefined): Signed {
+  const nobody = (reason: string): Signed => {
+    const why = `${reason}, so local files may set what is signed only elsewhere`;
+    return { layers: [], signedOnly: false, why, revoked: [] };
+  };
+  if (install === undefined) return nobody('there is no data directory here');
+  const { layout, state } = install;
+  if (state.root === undefined) return nobody('no trust root is pinned here');
   const root = loadPinnedRoot(layout, state);
-  const layers = activeBundlesOf('config', layout, state).map(
-    ({ channel, statement, entries, read }): SettingsLayer => {
-      const settings = settingsOfBundle(entries.map((entry) => ({ path: entry.path, bytes: read(entry) })));
-      return { layer: 'bundle', source: `${channel} seq ${statement.seq}`, settings };
-    },
-  );
+  const { believed, revoked } = activeBundlesOf('config', layout, state, root);
+  const layers = believed.map(({ channel, statement, entries, read }): SettingsLayer => {
+    const settings = settingsOfBundle(entries.map((entry) => ({ path: entry.path, bytes: read(entry) })));
+    return { layer: 'bundle', source: `${channel} seq ${statement.seq}`, settings };
+  });
   const hasRole = root.roles.has('config');
-  // A root that drops the role must not hand the settings to whoever owns the host.
-  const signedOnly = hasRole || layers.length > 0;
-  if (!signedOnly) return { layers, signedOnly, why: nobody(`trust root ${root.version} has no role config`) };
+  // A root that drops the role, or revokes the settings, must not hand them to whoever owns the host.
+  const signedOnly = hasRole || layers.length + revoked.length > 0;
+  if (!signedOnly) return nobody(`trust root ${root.version} has no role config`);
   const because = hasRole
     ? `trust root ${root.version} has a role config`
     : 'a signed bundle of settings is active here';
-  return { layers, signedOnly, why: `${because}, so only signed bundles may set what is marked` };
+  const rule = `${because}, so only signed bundles may set what is marked`;
+  return { layers, signedOnly, why: [rule, ...revoked.map(sayRevoked)].join('; '), revoked };
 }

@@ -3,13 +3,18 @@ import type { Checkpoint } from '../core/checkpoint.ts';
 import { CoreError } from '../core/errors.ts';
 import { isSameKey, type PublicKey } from '../core/keys.ts';
 import { RELEASE } from '../core/release.ts';
+import type { Time } from '../core/time.ts';
+import { raiseFloorByWitnesses } from '../install/floor-io.ts';
 import { isInitialised } from '../install/host-io.ts';
 import { readInstall } from '../install/install-io.ts';
 import { dataLayout } from '../install/layout.ts';
 import { loadPinnedRoot } from '../install/root-store-io.ts';
 import { type CosignedCheckpoint, type LogIdentity, verifyCosigned } from '../ledger/cosigned.ts';
+import { readCosignedNotes } from '../ledger/cosigned-io.ts';
 import { LedgerError } from '../ledger/errors.ts';
+import { openLedgerReader } from '../ledger/reader-io.ts';
 import { isWitnessed, witnessKeys } from '../verify/witness.ts';
+import { openInstallHere } from './install-here-io.ts';
 import { loadPublicKey } from './key-files-io.ts';
 
 /** Whose cosignatures count here. */
@@ -42,6 +47,30 @@ async function pinnedRoot(data: string) {
   if (!isInitialised(dataLayout(data))) return undefined;
   const { layout, state } = await readInstall(data, RELEASE.builtAt);
   return state.root === undefined ? undefined : loadPinnedRoot(layout, state);
+}
+
+/**
+ * Lets the times on a log's cosigned checkpoints raise the time floor here, where the pinned trust root grants the role
+ * `witness`. All that came back are weighed together: which witness came first doesn't matter.
+ * @returns the new floor, if it rose
+ * @throws LedgerError COSIGNED_DAMAGED and others; InstallError; DurableError
+ */
+export async function raiseFloorByLog(data: string, directory: string): Promise<Time | undefined> {
+  const root = await pinnedRoot(data);
+  if (root === undefined || !root.roles.has('witness')) return undefined;
+  const keys = witnessKeys(root);
+  const cosigned = await keptOf(directory, keys);
+  await using install = await openInstallHere(data);
+  const entry = await raiseFloorByWitnesses(
+    install,
+    cosigned.flatMap(({ cosignatures }) => cosignatures),
+  );
+  return entry && install.state.floor;
+}
+
+async function keptOf(directory: string, keys: readonly PublicKey[]): Promise<readonly CosignedCheckpoint[]> {
+  using reader = await openLedgerReader(directory);
+  return readCosignedNotes(directory).flatMap((note) => judgeKept(note, reader, keys) ?? []);
 }
 
 export type CosignedAnchors = {

@@ -307,7 +307,16 @@ export type EventData = {
     readonly floor?: Time;
     readonly reason: string;
     readonly operator?: string;
+    readonly signers?: readonly KeyId[];
     readonly document?: EmbeddedEnvelope;
+  };
+  readonly 'bundle.revoked': {
+    readonly channel: string;
+    readonly seq: number;
+    readonly payload: Digest;
+    readonly code: 'PAYLOAD_REVOKED' | 'KEY_REVOKED';
+    readonly reason: string;
+    readonly root_version: number;
   };
   readonly 'trust.pinned': TrustData & { readonly fingerprint?: Digest };
   readonly 'trust.rotated': TrustData;
@@ -329,6 +338,20 @@ export type EventData = {
     readonly reason: string;
     readonly root_version: number;
     readonly document: EmbeddedEnvelope;
+  };
+  readonly 'floor.raised': {
+    readonly from: Time;
+    readonly floor: Time;
+    readonly cause: 'witness' | 'enrolment';
+    readonly payload?: Digest;
+    readonly witnesses?: readonly KeyId[];
+    readonly root_version: number;
+  };
+  readonly 'statement.refused': {
+    readonly statement: 'heads' | 'downgrade' | 'floor-reset' | 'enrolment';
+    readonly code: string;
+    readonly reason: string;
+    readonly payload?: Digest;
   };
   readonly 'collector.start': CollectorStartData;
   readonly 'collector.stop': {

@@ -21,12 +21,8 @@ export function storeBundle(
   from: Staging,
 ): void {
   rmSync(from.blobs, { recursive: true, force: true });
-  writeFileDurably(join(from.directory, ENVELOPE_NAME), staged.envelope, { mode: 0o644 });
   writeFileDurably(join(from.directory, INDEX_NAME), staged.index, { mode: 0o644 });
-  createDirectoryDurably(join(from.directory, 'root'), { mode: 0o755 });
-  for (const { version, bytes } of staged.rootChain) {
-    writeFileDurably(join(from.directory, rootName(version)), bytes, { mode: 0o644 });
-  }
+  writeHead(from.directory, staged);
   syncDirectory(from.directory);
   const directory = channelDirectory(layout, channel);
   createDirectoryDurably(directory);
@@ -34,6 +30,23 @@ export function storeBundle(
   // Left by an apply that was cut off before the log named it; the caller has checked that the log doesn't.
   rmSync(target, { recursive: true, force: true });
   renameDurably(from.directory, target);
+}
+
+/**
+ * The same bundle, signed anew: it stays where it lies, and takes the new envelope and root chain. Its payload, which is
+ * all that the log names, is the same before and after.
+ * @throws DurableError
+ */
+export function storeSignatures(layout: DataLayout, channel: string, seq: number, staged: StagedBundle): void {
+  writeHead(join(channelDirectory(layout, channel), String(seq)), staged);
+}
+
+function writeHead(directory: string, { envelope, rootChain }: StagedBundle): void {
+  writeFileDurably(join(directory, ENVELOPE_NAME), envelope, { mode: 0o644 });
+  createDirectoryDurably(join(directory, 'root'), { mode: 0o755 });
+  for (const { version, bytes } of rootChain) {
+    writeFileDurably(join(directory, rootName(version)), bytes, { mode: 0o644 });
+  }
 }
 
 /**

@@ -2,19 +2,22 @@ import { type BundleDiff, type DiffSide, diffBundles } from '../bundle/diff.ts';
 import { openBundle } from '../bundle/read-io.ts';
 import type { BundleStatement } from '../bundle/statement.ts';
 import { decidingCheck, type Report } from '../core/checks.ts';
+import { type Envelope, payloadDigest } from '../core/dsse.ts';
 import { embedEnvelope } from '../core/embedded-envelope.ts';
 import { laterTime, type Time } from '../core/time.ts';
 import type { BundleTrust } from '../verify/bundle-verification.ts';
 import { DOWNGRADE } from '../verify/downgrade.ts';
 import type { TrustRoot } from '../verify/root-document.ts';
 import { parseDocumentEnvelope } from '../verify/signed-document.ts';
-import { storeBundle } from './activation-io.ts';
+import { storeBundle, storeSignatures } from './activation-io.ts';
 import { stagedSide, storedSide } from './comparison-io.ts';
 import { allowing, type Downgrade, goingBack } from './going-back.ts';
 import { heldBlobs } from './held-blobs-io.ts';
 import type { LoggedEntry, WritableInstall } from './install-io.ts';
+import { judgeStatement } from './refused-statement-io.ts';
 import { loadPinnedRoot, storeRoots } from './root-store-io.ts';
 import { createStaging, type Staging } from './staging-io.ts';
+import { type RevokedBundle, revokedAt, revokedBundles } from './standing.ts';
 import type { BundleAppliedEvent, BundleRefusedEvent, InstallState, TrustEvent } from './state.ts';
 import {
   type BundleJudgement,
@@ -48,7 +51,11 @@ export type ApplyPlan<C = unknown> = {
   readonly content?: C;
 };
 
-export type ApplyOutcome<C = unknown> = { readonly report: Report } & (
+export type ApplyOutcome<C = unknown> = {
+  readonly report: Report;
+  /** Active bundles that the newest trust root has taken back; with `dryRun`, the newest that the bundle brings. */
+  readonly revoked: readonly RevokedBundle[];
+} & (
   | { readonly status: 'refused'; readonly entry?: LoggedEntry }
   | { readonly status: 'unchanged' }
   | { readonly status: 'declined' | 'dry-run'; readonly plan: ApplyPlan<C> }
@@ -73,28 +80,36 @@ export async function applyBundle<C = unknown>(
   const pinned = loadPinnedRoot(install.layout, install.state);
   await using staging = createStaging(install.layout.staging, true);
   const downgrade = options.downgrade && parseDocumentEnvelope(DOWNGRADE, options.downgrade);
-  const trust = allowing(trustOf(install.state, pinned, options), install.state, downgrade);
+  const trust = await judgeDowngrade(install, downgrade, options, () =>
+    allowing(trustOf(install.state, pinned, options), install.state, downgrade),
+  );
   const container = typeof bundle === 'string' ? () => openBundle(bundle) : bundle;
   const held = heldBlobs(install.layout, install.state);
   const judgement = await judgeContainer(container, name, trust, staging, options.content, { ...options, held });
   options.signal?.throwIfAborted();
   const { report, verification } = judgement;
   if (options.dryRun !== true) await keepNewerRoots(install, pinned, verification.chain, verification.floor);
+  const root = verification.chain.at(-1) ?? pinned;
+  const found = () => ({ report, revoked: revokedBundles(root, install.state) });
 
   const { statement, payload } = verification;
   const after = stagedSide(judgement, staging);
   if (report.verdict !== 'trusted' || statement === undefined || after === undefined) {
-    if (options.dryRun === true) return { status: 'refused', report };
+    if (options.dryRun === true) return { status: 'refused', ...found() };
     return {
       status: 'refused',
-      report,
+      ...found(),
       entry: await install.append({ type: 'bundle.refused', data: refusalOf(judgement, install.state) }),
     };
   }
   const channel = install.state.channels.get(statement.channel);
-  if (channel?.active.payload === payload) return { status: 'unchanged', report };
+  // Taken back, and then signed anew by others: it may come again.
+  const isRevoked = channel !== undefined && revokedAt(root, install.state, statement.channel, channel.active);
+  if (channel?.active.payload === payload && !isRevoked) return { status: 'unchanged', ...found() };
 
-  const back = goingBack(install.state, verification, downgrade);
+  const back = await judgeDowngrade(install, downgrade, options, () =>
+    goingBack(install.state, verification, downgrade),
+  );
   const before = channel && storedSide(install.layout, statement.channel, channel.active, pinned);
   const plan: ApplyPlan<C> = {
     statement,
@@ -102,11 +117,25 @@ export async function applyBundle<C = unknown>(
     diff: diffBundles(before, after),
     ...(options.compare === undefined ? {} : { content: await options.compare(before, after) }),
   };
-  if (options.dryRun === true) return { status: 'dry-run', report, plan };
-  if (!(await options.confirm(plan))) return { status: 'declined', report, plan };
+  if (options.dryRun === true) return { status: 'dry-run', ...found(), plan };
+  if (!(await options.confirm(plan))) return { status: 'declined', ...found(), plan };
   options.signal?.throwIfAborted();
   const entry = await commit(install, judgement, statement, staging, back);
-  return { status: 'applied', report, plan, entry };
+  return { status: 'applied', ...found(), plan, entry };
+}
+
+/** A downgrade statement that does not count is logged, unless nothing is to be changed. */
+async function judgeDowngrade<T>(
+  install: WritableInstall,
+  downgrade: Envelope | undefined,
+  { dryRun = false }: Pick<ApplyOptions, 'dryRun'>,
+  judge: () => T,
+): Promise<T> {
+  if (downgrade === undefined || dryRun) return judge();
+  return await judgeStatement(install, 'downgrade', (seen) => {
+    seen.payload = payloadDigest(downgrade);
+    return judge();
+  });
 }
 
 /** What a verdict at this enclave rests on. */
@@ -143,13 +172,15 @@ async function commit(
     throw new Error('a bundle can be trusted only when all of it was read');
   }
   const active = install.state.channels.get(statement.channel)?.active;
-  storeBundle(install.layout, statement.channel, statement.seq, staged, staging);
+  if (active?.payload === payload) storeSignatures(install.layout, statement.channel, statement.seq, staged);
+  else storeBundle(install.layout, statement.channel, statement.seq, staged, staging);
+  const signers = report.signers.map(({ keyid }) => keyid);
   if (back !== undefined && active !== undefined) {
     const { channel, seq } = statement;
     const document = embedEnvelope(back.envelope);
     const from = { from_seq: active.seq, from_payload: active.payload };
     const raised = { root_version: root.version, floor: laterTime(floor, back.document.issuedAt) };
-    const data = { channel, seq, payload, ...from, ...raised, reason: back.document.reason, document };
+    const data = { channel, seq, payload, ...from, ...raised, reason: back.document.reason, signers, document };
     return install.append({ type: 'bundle.rolled-back', data });
   }
   const applied: BundleAppliedEvent = {
@@ -162,7 +193,7 @@ async function commit(
     files: entries.length,
     bytes: statement.bytes,
     ...(active === undefined ? {} : { prev_active: active.payload }),
-    signers: report.signers.map(({ keyid }) => keyid),
+    signers,
   };
   return install.append({ type: 'bundle.applied', data: applied });
 }
@@ -179,6 +210,11 @@ async function keepNewerRoots(
   storeRoots(install.layout, newer);
   const rotated: TrustEvent = { version: newest.version, payload: newest.digest, expires: newest.expires, floor };
   await install.append({ type: 'trust.rotated', data: rotated });
+  const before = new Set(revokedBundles(pinned, install.state).map(({ channel }) => channel));
+  for (const revoked of revokedBundles(newest, install.state)) {
+    if (before.has(revoked.channel)) continue;
+    await install.append({ type: 'bundle.revoked', data: { ...revoked, root_version: newest.version } });
+  }
 }
 
 /** What the log says of a refusal. A verified statement raises the floor also when its files are refused. */

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { encodeEnvelope, mergeSignatures } from '../core/dsse.ts';
+import { encodeEnvelope, mergeSignatures, payloadDigest } from '../core/dsse.ts';
 import type { Time } from '../core/time.ts';
 import { durableErrorFrom } from '../durable/errors.ts';
 import { createDirectoryDurably, writeFileDurably } from '../durable/files-io.ts';
@@ -10,8 +10,12 @@ import { parseEnrolmentEnvelope, type VerifiedEnrolment, verifyEnrolment } from 
 import { type HostEnrolmentDocument, sealEnrolment } from '../verify/enrolment-document.ts';
 import type { TrustRoot } from '../verify/root-document.ts';
 import { InstallError } from './errors.ts';
+import { raiseFloor } from './floor-io.ts';
 import { assertInitialised, loadReceiptPublicKey } from './host-io.ts';
+import type { WritableInstall } from './install-io.ts';
 import { type DataLayout, dataLayout } from './layout.ts';
+import { judgeStatement } from './refused-statement-io.ts';
+import { loadPinnedRoot } from './root-store-io.ts';
 
 /**
  * Enrolment, from this side: a host asks (`trust enrol request`), holders of `enrol` sign the request on their own
@@ -65,24 +69,31 @@ export function hostEnrolmentRequest(
 }
 
 /**
- * Verifies an enrolment, gathered from copies that were signed apart, and stores it for this side.
- * @throws EnrolmentError; CoreError PAYLOADS_DIFFER; VerifyError as `verifyEnrolment`; DurableError
+ * Verifies an enrolment, gathered from copies that were signed apart, and stores it for this side. That it was signed
+ * raises the time floor; a refusal is logged.
+ * @throws EnrolmentError; CoreError PAYLOADS_DIFFER; VerifyError as `verifyEnrolment`; InstallError NO_TRUST_ROOT or
+ *   STATE_TAMPERED; LedgerError; DurableError
  */
-export function acceptEnrolment(
-  layout: DataLayout,
-  root: TrustRoot,
-  floor: Time,
+export async function acceptEnrolment(
+  install: WritableInstall,
   copies: readonly [Uint8Array, ...Uint8Array[]],
-): { readonly enrolment: VerifiedEnrolment; readonly file: string } {
-  const [first, ...others] = copies.map(parseEnrolmentEnvelope);
-  if (first === undefined) throw new Error('there is at least one copy');
-  const bytes = encodeEnvelope(mergeSignatures(first, others));
-  const enrolment = verifyEnrolment(root, bytes, floor);
+): Promise<{ readonly enrolment: VerifiedEnrolment; readonly file: string; readonly root: TrustRoot }> {
+  const { layout, state } = install;
+  const root = loadPinnedRoot(layout, state);
+  const { enrolment, bytes } = await judgeStatement(install, 'enrolment', (seen) => {
+    const [first, ...others] = copies.map(parseEnrolmentEnvelope);
+    if (first === undefined) throw new Error('there is at least one copy');
+    seen.payload = payloadDigest(first);
+    const merged = encodeEnvelope(mergeSignatures(first, others));
+    return { enrolment: verifyEnrolment(root, merged, state.floor), bytes: merged };
+  });
   const directory = enrolmentsDirectory(layout);
   createDirectoryDurably(directory);
-  const file = join(directory, `${enrolment.payload.slice('sha256:'.length)}${SUFFIX}`);
+  const { payload, document } = enrolment;
+  const file = join(directory, `${payload.slice('sha256:'.length)}${SUFFIX}`);
   writeFileDurably(file, bytes, { mode: 0o644 });
-  return { enrolment, file };
+  await raiseFloor(install, document.issuedAt, { cause: 'enrolment', payload, root_version: root.version });
+  return { enrolment, file, root };
 }
 
 /** The enrolments that were accepted here, each to be verified before it is believed. @throws DurableError */

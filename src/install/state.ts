@@ -2,6 +2,7 @@ import type { Digest } from '../core/digest.ts';
 import { type Envelope, payloadDigest } from '../core/dsse.ts';
 import { parseEmbeddedEnvelope } from '../core/embedded-envelope.ts';
 import type { EventData, TrustData } from '../core/event-data.ts';
+import type { KeyId } from '../core/keys.ts';
 import { laterTime, type Time } from '../core/time.ts';
 import type { Place } from '../verify/heads.ts';
 import { MAX_REFUSED, type RefusedBundle } from '../verify/receipt.ts';
@@ -31,6 +32,8 @@ export type InstallState = {
   readonly floor: Time;
   readonly root?: { readonly version: number; readonly payload: Digest };
   readonly channels: ReadonlyMap<string, ChannelState>;
+  /** Whose signatures counted when a bundle was accepted, by its payload: the log says it, no file can unsay it. */
+  readonly signers: ReadonlyMap<string, readonly KeyId[]>;
   /** Nonces of receipts that nobody has answered yet, the newest last. */
   readonly nonces: readonly string[];
   readonly heads?: AcceptedHeads;
@@ -40,7 +43,7 @@ export type InstallState = {
   readonly refused: readonly RefusedBundle[];
 };
 
-/** Entries of the install log that change the state; `data` as in `schemas/event.schema.json`. */
+/** Entries that this room writes into the install log, each signed by itself; `data` as in `schemas/event.schema.json`. */
 export type InstallEventType = Extract<
   keyof EventData,
   | 'trust.pinned'
@@ -48,9 +51,12 @@ export type InstallEventType = Extract<
   | 'bundle.applied'
   | 'bundle.refused'
   | 'bundle.rolled-back'
+  | 'bundle.revoked'
   | 'receipt.issued'
   | 'heads.accepted'
   | 'floor.reset'
+  | 'floor.raised'
+  | 'statement.refused'
 >;
 export type InstallEvent = {
   [Type in InstallEventType]: { readonly type: Type; readonly data: EventData[Type] };
@@ -66,7 +72,15 @@ export const MAX_OPEN_RECEIPTS = 64;
 
 /** @param builtAt build time of the program: the floor of a machine that has seen nothing */
 export function initialState(builtAt: Time): InstallState {
-  return { builtAt, floor: builtAt, channels: new Map(), nonces: [], spent: new Set(), refused: [] };
+  return {
+    builtAt,
+    floor: builtAt,
+    channels: new Map(),
+    signers: new Map(),
+    nonces: [],
+    spent: new Set(),
+    refused: [],
+  };
 }
 
 type Fold<Type extends InstallEventType> = (state: InstallState, data: EventData[Type]) => InstallState;
@@ -77,12 +91,16 @@ const FOLDS: { readonly [Type in InstallEventType]: Fold<Type> } = {
   'bundle.applied': foldApplied,
   'bundle.refused': foldRefused,
   'bundle.rolled-back': foldRolledBack,
+  // It follows from the root and the bundles; it stands in the log for who reads that.
+  'bundle.revoked': (state) => state,
   'receipt.issued': (state, { nonce }) => ({ ...state, nonces: [...state.nonces, nonce].slice(-MAX_OPEN_RECEIPTS) }),
   'heads.accepted': foldHeads,
   'floor.reset': foldReset,
+  'floor.raised': foldFloor,
+  'statement.refused': (state) => state,
 };
 
-/** Whether an entry of this type changes the state. */
+/** Whether an entry of this type is one of ours. */
 export function isInstallEvent(type: string): type is InstallEventType {
   return Object.hasOwn(FOLDS, type);
 }
@@ -102,27 +120,34 @@ function foldApplied(state: InstallState, applied: BundleAppliedEvent): InstallS
   const bundle = { seq: applied.seq, payload: applied.payload };
   const before = state.channels.get(applied.channel);
   const highest = before === undefined || bundle.seq > before.highest.seq ? bundle : before.highest;
-  const previous = before?.active;
+  // Applied again, because it was signed anew: what was before it still was.
+  const previous = before?.active.payload === bundle.payload ? before.previous : before?.active;
   const channel = { highest, active: bundle, ...(previous === undefined ? {} : { previous }) };
   return {
     ...state,
     floor: laterTime(state.floor, applied.floor),
     channels: new Map([...state.channels, [applied.channel, channel]]),
+    signers: new Map([...state.signers, [applied.payload, applied.signers]]),
   };
 }
 
-function foldRefused(state: InstallState, { payload, check, floor }: BundleRefusedEvent): InstallState {
+function foldRefused(state: InstallState, event: BundleRefusedEvent): InstallState {
+  const { payload, check } = event;
   const refused = payload === undefined ? state.refused : [...state.refused, { payload, check }].slice(-MAX_REFUSED);
-  return { ...state, refused, floor: floor === undefined ? state.floor : laterTime(state.floor, floor) };
+  return { ...foldFloor(state, event), refused };
+}
+
+function foldFloor(state: InstallState, { floor }: { readonly floor?: Time }): InstallState {
+  return floor === undefined ? state : { ...state, floor: laterTime(state.floor, floor) };
 }
 
 function foldRolledBack(state: InstallState, event: BundleRolledBackEvent): InstallState {
   const active = { seq: event.seq, payload: event.payload };
   const highest = state.channels.get(event.channel)?.highest ?? active;
-  const { document, floor } = event;
+  const { document, signers } = event;
   return {
-    ...state,
-    floor: floor === undefined ? state.floor : laterTime(state.floor, floor),
+    ...foldFloor(state, event),
+    signers: signers === undefined ? state.signers : new Map([...state.signers, [event.payload, signers]]),
     channels: new Map([...state.channels, [event.channel, { highest, active }]]),
     spent:
       document === undefined ? state.spent : new Set([...state.spent, payloadDigest(parseEmbeddedEnvelope(document))]),

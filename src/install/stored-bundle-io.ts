@@ -10,8 +10,10 @@ import { DaemonEyeError, messageOf } from '../core/errors.ts';
 import { escapeForTerminal } from '../core/terminal-text.ts';
 import { durableErrorFrom, errnoOf } from '../durable/errors.ts';
 import type { RootFile } from '../verify/root-chain.ts';
+import type { TrustRoot } from '../verify/root-document.ts';
 import { tampered } from './errors.ts';
 import { channelDirectory, type DataLayout, FILES_DIRECTORY } from './layout.ts';
+import { type RevokedBundle, revokedBundles } from './standing.ts';
 import type { HeldBundle, InstallState } from './state.ts';
 
 /** A bundle that the install log names, checked from the log's digest down. */
@@ -57,20 +59,30 @@ export function openStoredBundle(layout: DataLayout, channel: string, held: Held
   }
 }
 
-/** The active bundles of one kind, in the order of their channels' bytes. @throws as {@link openStoredBundle} */
+/** The active bundles of one kind, in the order of their channels' bytes. */
+export type ActiveBundles = {
+  /** Those that the trust root stands behind. */
+  readonly believed: readonly StoredBundle[];
+  /** Those that it has taken back; nothing of them may be loaded. */
+  readonly revoked: readonly RevokedBundle[];
+};
+
+/** @param root the newest that is pinned here @throws as {@link openStoredBundle} */
 export function activeBundlesOf(
   kind: BundleStatement['kind'],
   layout: DataLayout,
   state: InstallState,
-): readonly StoredBundle[] {
-  return (
-    [...state.channels]
-      // The first segment of a channel is the kind of every bundle on it (verify/checks/signatures.ts).
-      .filter(([channel]) => channel.split('/')[0] === kind)
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([channel, { active }]) => openStoredBundle(layout, channel, active))
-      .filter(({ statement }) => statement.kind === kind)
-  );
+  root: TrustRoot,
+): ActiveBundles {
+  // The first segment of a channel is the kind of every bundle on it (verify/checks/signatures.ts).
+  const isOfKind = (channel: string) => channel.split('/')[0] === kind;
+  const revoked = revokedBundles(root, state).filter(({ channel }) => isOfKind(channel));
+  const believed = [...state.channels]
+    .filter(([channel]) => isOfKind(channel) && !revoked.some((one) => one.channel === channel))
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([channel, { active }]) => openStoredBundle(layout, channel, active))
+    .filter(({ statement }) => statement.kind === kind);
+  return { believed, revoked };
 }
 
 function readSigned(files: string, { path, sha256: digest }: IndexEntry): Uint8Array {

@@ -7,7 +7,7 @@ import type { AlertRecord } from '../../src/agent/alerts/record.ts';
 import { askAgent } from '../../src/agent/control/client-io.ts';
 import { MAX_OVERRUNS } from '../../src/agent/format.ts';
 import type { QueryResult } from '../../src/agent/requests.ts';
-import { makeEnclave, rootOne, rootTwo } from '../support/enclave.ts';
+import { makeEnclave, rootOne, rootTwo, rootWithoutB } from '../support/enclave.ts';
 import { expectCodeAsync } from '../support/expect-code.ts';
 import {
   apply,
@@ -263,6 +263,50 @@ describe.runIf(process.platform === 'linux')('an agent at work', () => {
     await expect(second.until(() => undefined)).rejects.toThrow('AGENT_RUNNING');
     expect((await agent.status()).state).toBe('ready');
     await expectCodeAsync(askAgent(data, 'alerts.show', { params: { id: 'none' } }), 'NO_SUCH_ALERT');
+  });
+});
+
+describe.runIf(process.platform === 'linux')('rules that the trust root has taken back', () => {
+  it('go while the agent runs, do not come back when it starts, and leave a sentence and a line, but no alert', {
+    timeout: 120_000,
+  }, async () => {
+    const data = await dataWith({ 'marked.yaml': MARKED });
+    const agent = await startAgent(data);
+    const [live] = (await agent.status()).rules;
+    expect(live).toMatchObject({ id: 'marked', state: 'active' });
+
+    // Refused for want of a signature; the root that it brings is kept all the same.
+    const rootChain = [rootOne(), rootWithoutB()];
+    const brings = { seq: 2, prev: live?.payload ?? null, rootChain, signers: ['a'], files: { 'marked.yaml': MARKED } };
+    await expect(apply(data, brings)).rejects.toThrow('refused');
+    const after = await agent.until(async () => {
+      const status = await agent.status();
+      return status.rules.length === 0 ? status : undefined;
+    });
+    const sentence = /^rules\/test seq 1 is not loaded: trust root 2 revokes the key of b; /;
+    expect(after.rules_trouble).toMatch(sentence);
+    expect(await agent.until(() => agent.said.find(({ note }) => note?.match(sentence)))).toBeDefined();
+    startNamed('revoked', ['marker-7']);
+    await agent.until(async () => {
+      const { rows } = await ask(data, "SELECT 1 FROM processes WHERE process_name = 'revoked'");
+      return rows.length > 0 ? true : undefined;
+    });
+    await agent.stop();
+    expect(agent.said.filter(({ alert }) => alert !== undefined)).toEqual([]);
+
+    const again = await startAgent(data);
+    expect(await again.status()).toMatchObject({ rules: [], rules_trouble: expect.stringMatching(sentence) });
+    expect(again.said.find(({ note }) => note?.match(sentence))).toBeDefined();
+    const refused = await linesOfType(data, 'agent', 'bundle.refused');
+    expect(refused.map((line) => line.data)).toMatchObject(
+      Array(2).fill({ check: 'revocation', code: 'KEY_REVOKED', seq: 1, payload: live?.payload }),
+    );
+
+    // The next good bundle of the channel is taken as ever.
+    await apply(data, { ...brings, signers: ['a', 'c'] });
+    const taken = await again.until(async () => (await again.status()).rules.find(({ seq }) => seq === 2));
+    expect(taken).toMatchObject({ id: 'marked', state: 'active' });
+    expect(await again.status()).not.toHaveProperty('rules_trouble');
   });
 });
 

@@ -77,7 +77,9 @@ describe('a witness across the gap', () => {
     );
     const key = '--witness-key @witness/witness.pub.pem';
     const accepted = await run(`ledger witness accept @1.cosigned --data @host ${key} --json`);
-    expect(jsonOf<{ size: number }>(accepted, 'ledger-witness-accept').size).toBe(1);
+    // Nobody holds the role: a key that is named vouches for the log, not for the time.
+    expect(jsonOf<object>(accepted, 'ledger-witness-accept')).toMatchObject({ size: 1 });
+    expect(accepted.stdout).not.toContain('floor');
     const before = await run('ledger verify --data @host');
     expect(before.stderr).toBe('');
     const verified = await run(`ledger verify --data @host ${key}`);
@@ -98,6 +100,29 @@ describe('a witness across the gap', () => {
       'WITNESS_NOT_ADMITTED',
       3,
     );
+  });
+
+  it('raises the time floor where the role admits it, never past the end of the trust root', async () => {
+    const { at, run } = await stage();
+    await rooted(run, at, 'witness');
+    const { fingerprint } = jsonOf<{ fingerprint: string }>(
+      await run('ledger witness request --data @host --out @1.request --json'),
+      'ledger-witness-request',
+    );
+    await run(`ledger witness watch @host/logs/install/genesis.json --state @witness --fingerprint ${fingerprint}`);
+    const round = async (n: number, moment: string) => {
+      if (n > 1) await run(`ledger witness request --data @host --out @${n}.request`);
+      await run(`ledger witness cosign @${n}.request --state @witness --out @${n}.cosigned`, 0, moment);
+      const ran = await run(`ledger witness accept @${n}.cosigned --data @host --json --accept-ahead`);
+      return jsonOf<{ floor?: string }>(ran, 'ledger-witness-accept').floor;
+    };
+    const march = '2027-03-01T12:00:00.000Z';
+    expect(await round(1, march)).toBe(march);
+    // The clock of the witness ran away: what the root's end proves wrong moves nothing.
+    expect(await round(2, '2029-01-01T00:00:00.000Z')).toBeUndefined();
+    const { stdout } = await run('bundle list --data @host --json');
+    expect(JSON.parse(stdout)).toMatchObject({ floor: march });
+    expect((await run('ledger prove 1 --data @host --json')).stdout).toContain('"type":"floor.raised"');
   });
 
   it('by QR, as pictures and on the terminal', async () => {

@@ -146,6 +146,14 @@ const EXAMPLES: { readonly [T in EventType]: EventData[T] } = {
     from_payload: sha256,
     reason: 'false positives',
   },
+  'bundle.revoked': {
+    channel: 'rules/linux',
+    seq: 2,
+    payload: sha256,
+    code: 'KEY_REVOKED',
+    reason: 'bob is gone',
+    root_version: 2,
+  },
   'trust.pinned': { ...trust, fingerprint: sha256 },
   'trust.rotated': trust,
   'receipt.issued': { nonce: 'a'.repeat(32) },
@@ -167,6 +175,8 @@ const EXAMPLES: { readonly [T in EventType]: EventData[T] } = {
     root_version: 1,
     document,
   },
+  'floor.raised': { from: floor, floor, cause: 'witness', witnesses: [kid], root_version: 1 },
+  'statement.refused': { statement: 'heads', code: 'HEADS_NONCE', reason: 'answers nobody here', payload: sha256 },
   'collector.start': {
     collector_name: 'procmond',
     collector_version: '0.1.0',

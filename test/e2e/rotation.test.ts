@@ -1,9 +1,9 @@
 import { cpSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { inside, type Ran } from '../support/cli.ts';
+import { inside, jsonOf, type Ran } from '../support/cli.ts';
 import { tempDirectory } from '../support/temp.ts';
-import { draftRoot, finishRoot, ok, publish, told } from '../support/workspace.ts';
+import { draftRoot, finishRoot, ok, privateKey, publish, told } from '../support/workspace.ts';
 
 type Check = { readonly name: string; readonly status: string; readonly code?: string };
 type Applied = { readonly status: string; readonly report: { readonly checks: readonly Check[] } };
@@ -53,6 +53,43 @@ describe('a key is lost', () => {
     expect(JSON.parse((await ok('ledger', 'prove', '2', '--data', data, '--json')).stdout).line).toContain(
       '"type":"trust.rotated"',
     );
+  });
+
+  it('says at once which active bundles it takes with it; these are shown as revoked, and not loaded', async () => {
+    const { folder, root, data } = await begin();
+    const first = await publish(folder, 'one', { root, signers: ['alice', 'bob'] });
+    expect((await apply(first, data)).code).toBe(0);
+    await ok('trust', 'init', root, '--expires', '730d');
+    await ok('trust', 'revoke', root, '--key', 'bob');
+    await finishRoot(root, 'alice', 'carol');
+    const second = await publish(folder, 'two', { root, after: first, signers: ['alice'] });
+
+    const ran = await inside(['bundle', 'apply', second, '--yes', '--data', data]);
+    expect(ran.code).toBe(3);
+    expect(ran.stdout).toMatch(
+      /NO LONGER BELIEVED.*\n {2}rules\/\S+ seq 1: trust root 2 revokes the key of bob; .*\[KEY_REVOKED\]\n/,
+    );
+    expect(ran.stdout).toContain('nothing was deleted');
+    const told = jsonOf<{ revoked: readonly object[] }>(await apply(second, data), 'bundle-apply');
+    expect(told.revoked).toMatchObject([{ seq: 1, code: 'KEY_REVOKED' }]);
+
+    const listed = await ok('bundle', 'list', '--data', data);
+    expect(listed.stdout).toMatch(/seq 1 active \(REVOKED\), highest 1/);
+    expect(listed.stdout).toContain('NO LONGER BELIEVED');
+    const { channels } = jsonOf<{ channels: readonly object[] }>(
+      await ok('bundle', 'list', '--data', data, '--json'),
+      'bundle-list',
+    );
+    expect(channels).toMatchObject([{ active: { seq: 1, revoked: { code: 'KEY_REVOKED' } } }]);
+
+    // Signed by enough of those who are left, it ends what was revoked.
+    await ok('bundle', 'sign', second, '--key', privateKey('carol'));
+    expect((await inside(['bundle', 'apply', second, '--yes', '--data', data])).stdout).not.toContain('BELIEVED');
+    expect((await ok('bundle', 'list', '--data', data)).stdout).toMatch(/seq 2 active, before it seq 1 \(REVOKED\)/);
+    expect(
+      (await inside(['bundle', 'rollback', (channels[0] as { channel: string }).channel, '--yes', '--data', data]))
+        .code,
+    ).toBe(3);
   });
 
   it('a bundle from before the rotation, with the old chain only, is refused after it', async () => {

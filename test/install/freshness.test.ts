@@ -1,8 +1,8 @@
 import { appendFileSync, cpSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { Digest } from '../../src/core/digest.ts';
-import { encodeEnvelope } from '../../src/core/dsse.ts';
+import { type Digest, sha256Digest } from '../../src/core/digest.ts';
+import { encodeEnvelope, parseEnvelope } from '../../src/core/dsse.ts';
 import { DaemonEyeError } from '../../src/core/errors.ts';
 import { encodeCanonicalJson } from '../../src/core/jcs.ts';
 import { type ApplyOutcome, applyBundle } from '../../src/install/apply-io.ts';
@@ -14,7 +14,7 @@ import { dataLayout } from '../../src/install/layout.ts';
 import { issueReceipt } from '../../src/install/receipt-io.ts';
 import { MAX_OPEN_RECEIPTS } from '../../src/install/state.ts';
 import type { Surroundings } from '../../src/ledger/composer.ts';
-import { parseLine } from '../../src/ledger/line.ts';
+import { type Line, parseLine } from '../../src/ledger/line.ts';
 import { openLedgerReader } from '../../src/ledger/reader-io.ts';
 import { systemRandom } from '../../src/ledger/surroundings-io.ts';
 import { openLedgerWriter } from '../../src/ledger/writer-io.ts';
@@ -74,9 +74,13 @@ async function apply(
 
 const stateOf = async (data: string) => (await readInstall(data, BUILT_AT)).state;
 
-async function logged(data: string): Promise<{ type: string; kid?: string }[]> {
+async function refusals(data: string): Promise<unknown[]> {
+  return (await logged(data)).flatMap((line) => (line.type === 'statement.refused' ? line.data : []));
+}
+
+async function logged(data: string): Promise<Line[]> {
   using reader = await openLedgerReader(join(data, 'logs', 'install'));
-  const lines: { type: string; kid?: string }[] = [];
+  const lines: Line[] = [];
   for await (const line of reader.lines()) lines.push(parseLine(line));
   return lines;
 }
@@ -154,6 +158,11 @@ describe('a heads statement', () => {
     const past = { issuedAt: '2026-01-15T00:00:00.000Z', expires: '2026-01-31T00:00:00.000Z' };
     await expectCodeAsync(accept(data, headsFor({ nonce, payload, ...past })), 'EXPIRED');
     expect(await stateOf(data)).toEqual(before);
+    await expectCodeAsync(accept(data, new TextEncoder().encode('{}')), 'DOCUMENT_MALFORMED');
+    const codes = ['ROLE_NOT_HELD', 'HEADS_NONCE', 'ISSUED_AFTER_ROOT_EXPIRES', 'EXPIRED', 'DOCUMENT_MALFORMED'];
+    expect(await refusals(data)).toMatchObject(codes.map((code) => ({ statement: 'heads', code })));
+    const forged = sha256Digest(parseEnvelope(headsFor({ nonce, payload }, 'a'), HEADS.payloadType).payload);
+    expect((await refusals(data))[0]).toMatchObject({ payload: forged });
   });
 
   it('that is older than what is active is refused, and so is one older than the last', async () => {
@@ -280,6 +289,10 @@ describe('the floor', () => {
     expect((await stateOf(data)).floor).toBe('2026-03-01T00:00:00.000Z');
     await expectCodeAsync(reset(data, bytes), 'FLOOR_RESET_USED');
     await expectCodeAsync(reset(data, resetFor(receipt, { reason: 'again' })), 'FLOOR_RESET_MISMATCH');
+    expect(await refusals(data)).toMatchObject([
+      { statement: 'floor-reset', code: 'FLOOR_RESET_USED' },
+      { statement: 'floor-reset', code: 'FLOOR_RESET_MISMATCH' },
+    ]);
     expect((await apply(data, next.path)).status).toBe('applied');
   });
 

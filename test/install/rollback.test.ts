@@ -236,7 +236,13 @@ describe('a downgrade statement', () => {
       data: { reason: 'breaks ssh', from_seq: 3 },
     });
     expect((await apply(data, newest.path)).status).toBe('applied');
+    await expectCodeAsync(apply(data, one.path, { downgrade, dryRun: true }), 'DOWNGRADE_USED');
+    expect((await lastLine(data)).type).toBe('bundle.applied');
     await expectCodeAsync(apply(data, one.path, { downgrade }), 'DOWNGRADE_USED');
+    expect(await lastLine(data)).toMatchObject({
+      type: 'statement.refused',
+      data: { statement: 'downgrade', code: 'DOWNGRADE_USED' },
+    });
   });
 
   it('lets nothing else in', async () => {

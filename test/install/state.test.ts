@@ -35,6 +35,21 @@ const event: fc.Arbitrary<InstallEvent> = fc.oneof(
     .map(
       (refused): InstallEvent => ({ type: 'bundle.refused', data: { ...refused, check: 'x', code: 'X', reason: 'x' } }),
     ),
+  fc
+    .record({ from: time, floor: time })
+    .map((raised): InstallEvent => ({ type: 'floor.raised', data: { ...raised, cause: 'witness', root_version: 1 } })),
+  fc.record({ payload }).map(
+    (refused): InstallEvent => ({
+      type: 'statement.refused',
+      data: { ...refused, statement: 'heads', code: 'X', reason: 'x' },
+    }),
+  ),
+  fc.record({ channel, seq, payload }).map(
+    (revoked): InstallEvent => ({
+      type: 'bundle.revoked',
+      data: { ...revoked, code: 'KEY_REVOKED', reason: 'x', root_version: 1 },
+    }),
+  ),
   nonce.map((one): InstallEvent => ({ type: 'receipt.issued', data: { nonce: one } })),
   fc.record({ payload, nonce, issued_at: time, expires: time, floor: time }).map(
     ({ nonce: answered, ...heads }): InstallEvent => ({

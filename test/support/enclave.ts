@@ -11,7 +11,15 @@ import type { ContentCheck } from '../../src/install/verify-io.ts';
 import type { Surroundings } from '../../src/ledger/composer.ts';
 import { systemRandom, systemSurroundings } from '../../src/ledger/surroundings-io.ts';
 import type { RootDocument } from '../../src/verify/root-document.ts';
-import { finishRoot, firstDraft, nextDraft, sealDraft, withKey, withRole } from '../../src/verify/root-draft.ts';
+import {
+  finishRoot,
+  firstDraft,
+  nextDraft,
+  sealDraft,
+  withKey,
+  withRevokedKey,
+  withRole,
+} from '../../src/verify/root-draft.ts';
 import { parseRoot } from '../../src/verify/trust-root.ts';
 import { testKey } from './keys.ts';
 import { tempDirectory } from './temp.ts';
@@ -41,6 +49,17 @@ export function rootTwo(
   change: (draft: RootDocument) => RootDocument = (draft) => draft,
 ): Uint8Array {
   return finished(change(nextDraft(parseRoot(first), '2026-03-01T00:00:00.000Z', ROOT_EXPIRES)));
+}
+
+/** Version 2, in which b's key is lost and c signs rules instead; nobody signs heads any more. */
+export function rootWithoutB(): Uint8Array {
+  return rootTwo(rootOne(), (draft) => {
+    const [a, b, c] = ['a', 'b', 'c'].map((name) => testKey(name).publicKey.keyid);
+    const listed = withKey(draft, testKey('c').publicKey, { operator: 'c' });
+    const granted = withRole(listed, 'rules', { keyids: [a ?? '', c ?? ''], threshold: 2 });
+    const { heads: _, ...roles } = granted.roles;
+    return withRevokedKey({ ...granted, roles }, b ?? '');
+  });
 }
 
 function finished(draft: RootDocument): Uint8Array {

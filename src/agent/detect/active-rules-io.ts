@@ -1,8 +1,10 @@
-import { existsSync, readdirSync, readlinkSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Time } from '../../core/time.ts';
 import { readInstall } from '../../install/install-io.ts';
 import { ACTIVE_LINK, dataLayout } from '../../install/layout.ts';
+import { loadPinnedRoot } from '../../install/root-store-io.ts';
+import { type RevokedBundle, revokedAt, revokedBundles } from '../../install/standing.ts';
 import { activeBundlesOf, type StoredBundle } from '../../install/stored-bundle-io.ts';
 import { checkRules, type RuleCheckResult } from '../../rules/check-io.ts';
 import { RuleError } from '../../rules/errors.ts';
@@ -20,15 +22,40 @@ export type ActiveRules = {
   readonly rejected: readonly (RuleCheckResult & { readonly source: RuleSource })[];
 };
 
+export type ActiveRuleBundles = {
+  /** Active bundles that the newest trust root has taken back: none of their rules may be live. */
+  readonly revoked: readonly RevokedBundle[];
+  /** The same of any bundle that rules came from. */
+  readonly isRevoked: (source: RuleSource) => boolean;
+  /**
+   * Reads, compiles and tries the rules of the others.
+   * @throws InstallError STATE_TAMPERED; SandboxError; DurableError
+   */
+  readonly read: (sandbox: Sandbox) => Promise<ActiveRules>;
+};
+
 /**
- * The rules of every active bundle of kind rules that compile and pass their own samples on this host. Each file is
- * checked from the install log's digest down: a file that was changed since it was applied is never evaluated.
+ * The active bundles of kind rules, and which of them the trust root that is pinned now has revoked. Each file is
+ * checked from the install log's digest down: one that was changed since it was applied is never evaluated.
  * @throws InstallError STATE_TAMPERED or NOT_INITIALISED; LedgerError; DurableError
  */
-export async function readActiveRules(data: string, builtAt: Time, sandbox: Sandbox): Promise<ActiveRules> {
+export async function readActiveBundles(data: string, builtAt: Time): Promise<ActiveRuleBundles> {
   const { layout, state } = await readInstall(data, builtAt);
-  const files = activeBundlesOf('rules', layout, state).flatMap(readRuleFiles);
-  const read = files.map(readRule);
+  // Before a root is pinned nothing can be active.
+  const root = state.root === undefined ? undefined : loadPinnedRoot(layout, state);
+  if (root === undefined) {
+    return { revoked: [], isRevoked: () => false, read: async () => ({ live: [], rejected: [] }) };
+  }
+  return {
+    revoked: revokedBundles(root, state).filter(({ channel }) => channel.startsWith('rules/')),
+    isRevoked: (source) => revokedAt(root, state, source.channel, source) !== undefined,
+    read: async (sandbox) => tried(activeBundlesOf('rules', layout, state, root).believed, sandbox),
+  };
+}
+
+/** Those that compile and pass their own samples on this host. */
+async function tried(bundles: readonly StoredBundle[], sandbox: Sandbox): Promise<ActiveRules> {
+  const read = bundles.flatMap(readRuleFiles).map(readRule);
   const parsed = read.flatMap((one) => ('rule' in one ? [one] : []));
   const results = await checkRules(parsed, { sandbox });
   const live: LiveRule[] = [];
@@ -52,14 +79,24 @@ function readRule({ path, bytes, source }: RuleFile): { path: string; rule: Rule
   }
 }
 
-/** Changes whenever another bundle is made active; only a hint to look, and to be believed for nothing else. */
+/**
+ * Changes whenever another bundle is made active, or a newer trust root is pinned, which may take back what is: each is
+ * an entry of the install log, whose newest checkpoint is written last. Only a hint to look, believed for nothing else.
+ */
 export function activeHint(data: string): string {
-  const { bundles } = dataLayout(data);
-  if (!existsSync(bundles)) return '';
-  return readdirSync(bundles)
-    .sort()
-    .map((channel) => `${channel}=${targetOf(join(bundles, channel, ACTIVE_LINK))}`)
-    .join('\n');
+  const { bundles, anchor } = dataLayout(data);
+  const channels = existsSync(bundles) ? readdirSync(bundles).sort() : [];
+  const links = channels.map((channel) => `${channel}=${targetOf(join(bundles, channel, ACTIVE_LINK))}`);
+  return [...links, textOf(anchor)].join('\n');
+}
+
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'latin1');
+  } catch {
+    // That it is gone is for who reads the log to say.
+    return '';
+  }
 }
 
 function targetOf(link: string): string {

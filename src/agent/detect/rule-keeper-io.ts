@@ -1,9 +1,10 @@
 import { DaemonEyeError, messageOf } from '../../core/errors.ts';
 import type { Time } from '../../core/time.ts';
+import { type RevokedBundle, sayRevoked } from '../../install/standing.ts';
 import { SandboxError } from '../../sandbox/errors.ts';
 import { createSandbox, type Sandbox } from '../../sandbox/sandbox-io.ts';
 import type { AgentLog } from '../agent-log-io.ts';
-import { type ActiveRules, activeHint, readActiveRules } from './active-rules-io.ts';
+import { type ActiveRules, activeHint, readActiveBundles } from './active-rules-io.ts';
 import type { Detector } from './detector-io.ts';
 import { isEvaluated, type LiveRule, missingFor } from './live-rule.ts';
 
@@ -13,6 +14,8 @@ export type RuleKeeperOptions = {
   readonly detector: Detector;
   readonly log: AgentLog;
   readonly hasClear: boolean;
+  /** Something a person should know now. */
+  readonly note: (text: string) => void;
 };
 
 const MAX_REASON = 1024;
@@ -25,19 +28,25 @@ export class RuleKeeper {
   #loading: Promise<void> = Promise.resolve();
   /** What collectors announced; nothing is degraded before the first did. */
   #capabilities: readonly string[] | undefined;
-  /** Why the newest bundle's rules are not live, if so; those that were stay. */
-  trouble: string | undefined;
+  #revoked: readonly RevokedBundle[] = [];
+  #failure: string | undefined;
   loads = 0;
 
   constructor(options: RuleKeeperOptions) {
     this.#options = options;
   }
 
+  /** Why rules of a bundle are not live, if so. Those that were stay when the newest fails, but not when revoked. */
+  get trouble(): string | undefined {
+    const troubles = [...this.#revoked.map(sayRevoked), ...(this.#failure === undefined ? [] : [this.#failure])];
+    return troubles.length === 0 ? undefined : troubles.join('; ');
+  }
+
   get rejected(): ActiveRules['rejected'] {
     return this.#rejected;
   }
 
-  /** Loads when another bundle was made active since. */
+  /** Loads when another bundle was made active since, or a newer trust root was pinned. */
   async check(): Promise<void> {
     if (activeHint(this.#options.data) !== this.#hint) await this.load();
   }
@@ -65,9 +74,13 @@ export class RuleKeeper {
     this.#hint = activeHint(data);
     let active: ActiveRules;
     try {
+      const bundles = await readActiveBundles(data, builtAt);
+      // At once, and whatever becomes of the others.
+      detector.setRules(detector.rules.filter(({ source }) => !bundles.isRevoked(source)));
+      await this.#tellRevoked(bundles.revoked);
       await using sandbox = createSandbox();
       await assertAnswering(sandbox);
-      active = await readActiveRules(data, builtAt, sandbox);
+      active = await bundles.read(sandbox);
     } catch (error) {
       if (!(error instanceof DaemonEyeError)) throw error;
       // No fault of the rules: it is tried again.
@@ -75,7 +88,7 @@ export class RuleKeeper {
       await this.#refused(error);
       return;
     }
-    this.trouble = undefined;
+    this.#failure = undefined;
     this.loads += 1;
     const before = new Map(detector.rules.map((live) => [live.rule.id, live]));
     const live = active.live.map((fresh) => keep(before.get(fresh.rule.id), fresh));
@@ -84,10 +97,21 @@ export class RuleKeeper {
     detector.setRules(live);
   }
 
+  async #tellRevoked(revoked: readonly RevokedBundle[]): Promise<void> {
+    const told = new Set(this.#revoked.map(sayRevoked));
+    this.#revoked = revoked;
+    for (const one of revoked) {
+      if (told.has(sayRevoked(one))) continue;
+      this.#options.note(sayRevoked(one));
+      const { channel, seq, payload, code, reason } = one;
+      await this.#options.log.append('bundle.refused', { check: 'revocation', code, reason, channel, seq, payload });
+    }
+  }
+
   async #refused(error: DaemonEyeError): Promise<void> {
     const reason = messageOf(error);
-    if (this.trouble === reason) return;
-    this.trouble = reason;
+    if (this.#failure === reason) return;
+    this.#failure = reason;
     await this.#options.log.append('bundle.refused', {
       check: 'content',
       code: error.code,

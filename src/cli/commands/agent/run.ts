@@ -2,6 +2,7 @@ import { Command, Option } from 'clipanion';
 import { runAgent } from '../../../agent/agent-io.ts';
 import { RELEASE } from '../../../core/release.ts';
 import { count } from '../../../core/wording.ts';
+import { sayRevoked } from '../../../install/standing.ts';
 import { systemSurroundings } from '../../../ledger/surroundings-io.ts';
 import { DaemonCommand } from '../../command.ts';
 import { type FlagSettings, flagSettings, loadConfiguration } from '../../configuration-io.ts';
@@ -32,7 +33,8 @@ export class AgentRun extends DaemonCommand {
 
   async run(): Promise<ExitCode> {
     const { output, env } = this.context;
-    const { settings } = await loadConfiguration(this.dataDirectory, env, this.#flags());
+    const { settings, revoked } = await loadConfiguration(this.dataDirectory, env, this.#flags());
+    for (const one of revoked) this.note(sayRevoked(one));
     if (settings.sinks.length > 0) this.note('sinks are set, but this version delivers alerts to alerts.ndjson only');
     await runAgent({
       data: this.dataDirectory,

@@ -11,6 +11,7 @@ import { openInstallHere } from '../../install-here-io.ts';
 import { agree } from '../../prompt-io.ts';
 import { renderDiff } from '../../render/diff.ts';
 import { renderReport } from '../../render/report.ts';
+import { renderRevoked } from '../../render/revoked.ts';
 import type { Style } from '../../render/style.ts';
 import { decryptionBy, openGiven, volumesName } from '../../volumes-argument-io.ts';
 
@@ -41,10 +42,10 @@ export class BundleApply extends DaemonCommand {
   });
 
   async run(): Promise<ExitCode> {
-    const { names, problem } = await enclaveNames(this.dataDirectory, this.context.env);
+    await using install = await openInstallHere(this.dataDirectory);
+    const { names, problem } = enclaveNames(install, this.context.env);
     if (problem !== undefined) this.note(problem);
     const open = openGiven(this.bundle, this.context, decryptionBy(this.identities));
-    await using install = await openInstallHere(this.dataDirectory);
     const outcome = await applyBundle(install, open, volumesName(this.bundle), {
       toolVersion: RELEASE.version,
       names,
@@ -61,7 +62,8 @@ export class BundleApply extends DaemonCommand {
         return agree(this.context, 'Apply it?', this.yes);
       },
     });
-    this.result(outcome, this.#text(outcome));
+    const text = [this.#text(outcome), renderRevoked(outcome.revoked, this.style).join('\n')];
+    this.result(outcome, text.filter((part) => part !== '').join('\n\n'));
     if (outcome.status === 'applied' && outcome.plan.statement.kind === 'config') {
       this.note('settings hold from the next start on: daemoneye agent stop, then agent run');
     }

@@ -33,9 +33,9 @@ export class BundleRollback extends DaemonCommand {
     if (this.reason === '' || this.reason.length > MAX_REASON) {
       throw usageError('USAGE_VALUE', `--reason takes 1 to ${MAX_REASON} characters`);
     }
-    const { names, problem } = await enclaveNames(this.dataDirectory, this.context.env);
-    if (problem !== undefined) this.note(problem);
     await using install = await openInstallHere(this.dataDirectory);
+    const { names, problem } = enclaveNames(install, this.context.env);
+    if (problem !== undefined) this.note(problem);
     const outcome = await rollBack(install, this.channel, {
       toolVersion: RELEASE.version,
       names,

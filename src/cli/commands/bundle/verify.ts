@@ -58,8 +58,9 @@ export class BundleVerify extends DaemonCommand {
       return { trust: trustOf(initialState(RELEASE.builtAt), readTrustRoot(this.trust), options) };
     }
     return judging(async () => {
-      const { layout, state } = await readInstall(this.dataDirectory, RELEASE.builtAt);
-      const { names, problem } = await enclaveNames(this.dataDirectory, this.context.env);
+      const install = await readInstall(this.dataDirectory, RELEASE.builtAt);
+      const { layout, state } = install;
+      const { names, problem } = enclaveNames(install, this.context.env);
       if (problem !== undefined) this.note(problem);
       const trust = trustOf(state, loadPinnedRoot(layout, state), { ...options, names });
       return { trust, held: heldBlobs(layout, state) };

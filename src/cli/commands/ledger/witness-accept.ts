@@ -5,7 +5,7 @@ import { readCarriedFiles } from '../../carrying-command.ts';
 import { DaemonCommand } from '../../command.ts';
 import { EXIT, type ExitCode } from '../../exit-codes.ts';
 import { logDirectory } from '../../log-argument-io.ts';
-import { admittedWitnesses } from '../../witness-keys-io.ts';
+import { admittedWitnesses, raiseFloorByLog } from '../../witness-keys-io.ts';
 
 export class LedgerWitnessAccept extends DaemonCommand {
   static override paths = [['ledger', 'witness', 'accept']];
@@ -30,12 +30,17 @@ export class LedgerWitnessAccept extends DaemonCommand {
     const { keys } = await admittedWitnesses(this.dataDirectory, this.witnessKeys);
     const now = this.acceptAhead ? undefined : this.now;
     const { checkpoint, cosignatures } = await acceptCosigned(directory, note, { witnesses: keys, now });
+    const floor = await raiseFloorByLog(this.dataDirectory, directory);
     const { origin, size } = checkpoint;
     const witnesses = cosignatures.map(({ name, key, time }) => ({ name, keyid: key.keyid, time }));
     const lines = witnesses.map(({ name, keyid, time }) => `  ${escapeForTerminal(name)}, key ${keyid}, at ${time}`);
     this.result(
-      { origin, size, witnesses },
-      [`${size} entries of ${escapeForTerminal(origin)} are known to`, ...lines].join('\n'),
+      { origin, size, witnesses, ...(floor === undefined ? {} : { floor }) },
+      [
+        `${size} entries of ${escapeForTerminal(origin)} are known to`,
+        ...lines,
+        ...(floor === undefined ? [] : [`the time floor is ${floor} now`]),
+      ].join('\n'),
     );
     return EXIT.done;
   }

@@ -1,11 +1,9 @@
 import { Command, Option } from 'clipanion';
-import { RELEASE } from '../../../core/release.ts';
 import { acceptEnrolment } from '../../../install/enrolment-io.ts';
-import { readInstall } from '../../../install/install-io.ts';
-import { loadPinnedRoot } from '../../../install/root-store-io.ts';
 import { DaemonCommand } from '../../command.ts';
 import { usageError } from '../../errors.ts';
 import { EXIT, type ExitCode } from '../../exit-codes.ts';
+import { openInstallHere } from '../../install-here-io.ts';
 import { readEnrolmentFile, renderEnrolment } from './enrol-files.ts';
 
 export class TrustEnrolAccept extends DaemonCommand {
@@ -26,9 +24,8 @@ export class TrustEnrolAccept extends DaemonCommand {
   async run(): Promise<ExitCode> {
     const [first, ...others] = this.files.map(readEnrolmentFile);
     if (first === undefined) throw usageError('USAGE_ARGUMENT', 'name the file of an enrolment');
-    const { layout, state } = await readInstall(this.dataDirectory, RELEASE.builtAt);
-    const root = loadPinnedRoot(layout, state);
-    const { enrolment, file } = acceptEnrolment(layout, root, state.floor, [first, ...others]);
+    await using install = await openInstallHere(this.dataDirectory);
+    const { enrolment, file, root } = await acceptEnrolment(install, [first, ...others]);
     const { document, payload, signers } = enrolment;
     this.result(
       { file, fingerprint: payload, enrolment: document, signers },
