@@ -1,4 +1,4 @@
-import { type Envelope, encodeEnvelope, payloadDigest, signEnvelope, signingKeys } from '../core/dsse.ts';
+import { type Envelope, encodeEnvelope, payloadDigest, signEnvelope } from '../core/dsse.ts';
 import { messageOf } from '../core/errors.ts';
 import type { PrivateKey } from '../core/keys.ts';
 import { escapeForTerminal } from '../core/terminal-text.ts';
@@ -14,7 +14,7 @@ import {
 import { usageError } from './errors.ts';
 import { createFilesDurably, readInputFile } from './files-io.ts';
 
-/** A heads statement, downgrade or floor reset in a file. */
+/** A signed document in a file. */
 export type DocumentFile<D> = { readonly file: string; readonly envelope: Envelope; readonly document: D };
 
 /** The file's bytes, whatever they hold. @throws CliError as `readInputFile` */
@@ -44,23 +44,43 @@ function sealed<D>(format: DocumentFormat<D>, document: D): Envelope {
   }
 }
 
+/** How files of one kind of signed document are read. */
+export type FileFormat<D> = {
+  readonly maxBytes: number;
+  /** @throws when it is no such document */
+  readonly parse: (bytes: Uint8Array) => { readonly envelope: Envelope; readonly document: D };
+};
+
+export function fileFormatOf<D>(format: DocumentFormat<D>): FileFormat<D> {
+  return {
+    maxBytes: MAX_DOCUMENT_BYTES,
+    parse: (bytes) => {
+      const envelope = parseDocumentEnvelope(format, bytes);
+      return { envelope, document: parseDocument(format, envelope.payload) };
+    },
+  };
+}
+
+/** The document in a file, parsed: nobody signs what can't be read back to him. */
+export function readSignable<D>(format: FileFormat<D>, path: string): DocumentFile<D> {
+  return { file: path, ...format.parse(readInputFile(path, { maxBytes: format.maxBytes })) };
+}
+
 /**
- * Adds a signature. Nobody signs what can't be read back to him, so it is parsed first; signing twice changes nothing.
+ * Writes a document with other signatures.
  * @param out another file to write; default the same
  */
-export function signDocumentFile<D>(
-  format: DocumentFormat<D>,
+export function storeSigned<D>(
+  format: FileFormat<D>,
   path: string,
-  key: PrivateKey,
   out: string | undefined,
+  change: (envelope: Envelope) => Envelope,
 ): DocumentFile<D> {
-  const unsigned = parseDocumentEnvelope(format, readDocumentFile(path));
-  const document = parseDocument(format, unsigned.payload);
-  const isSigned = signingKeys(unsigned, [key.publicKey]).length > 0;
-  const envelope = isSigned ? unsigned : signEnvelope(unsigned, key);
+  const { envelope: before, document } = readSignable(format, path);
+  const envelope = change(before);
   const bytes = encodeEnvelope(envelope);
   // What can't be read again (too many signatures) must not replace what can.
-  parseDocumentEnvelope(format, bytes);
+  format.parse(bytes);
   const file = out ?? path;
   writeFileDurably(file, bytes, { mode: 0o644 });
   return { file, envelope, document };

@@ -32,6 +32,8 @@ export abstract class SigningCommand extends DaemonCommand {
     description: 'add the signature in `FILE` (64 bytes, or these in base64)',
   });
 
+  /** Whether what was signed may go into another file, with --out. */
+  protected readonly writesElsewhere: boolean = false;
   /** The document as it would be signed now. */
   protected abstract toSign(): Promise<Envelope>;
   protected abstract signWith(key: PrivateKey): Promise<void>;
@@ -39,7 +41,8 @@ export abstract class SigningCommand extends DaemonCommand {
   protected abstract addSigned(key: PublicKey, signature: Uint8Array): Promise<void>;
 
   async run(): Promise<ExitCode> {
-    if (this.out !== undefined && !this.printPae) throw usageError('USAGE_OPTION', '--out goes with --print-pae');
+    if (this.out !== undefined && !this.printPae && !this.writesElsewhere)
+      throw usageError('USAGE_OPTION', '--out goes with --print-pae');
     if (this.printPae) {
       if (this.key !== undefined || this.signature !== undefined) throw notOneWay();
       await this.#printPae(await this.toSign());

@@ -5,8 +5,21 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { BUNDLE_PAYLOAD_TYPE, ROOT_PAYLOAD_TYPE } from '../../src/bundle/format.ts';
 import { encodeBase64, utf8 } from '../../src/core/bytes.ts';
-import { type Envelope, parseEnvelope, payloadDigest, preAuthEncoding, signingKeys } from '../../src/core/dsse.ts';
+import type { Digest } from '../../src/core/digest.ts';
+import {
+  type Envelope,
+  encodeEnvelope,
+  parseEnvelope,
+  payloadDigest,
+  preAuthEncoding,
+  signingKeys,
+} from '../../src/core/dsse.ts';
 import { parsePrivateKey, parsePublicKey, signWithKey } from '../../src/core/keys.ts';
+import { DOWNGRADE } from '../../src/verify/downgrade.ts';
+import { sealEnrolment } from '../../src/verify/enrolment-document.ts';
+import { FLOOR_RESET } from '../../src/verify/floor-reset.ts';
+import { HEADS } from '../../src/verify/heads.ts';
+import { type DocumentFormat, sealDocument } from '../../src/verify/signed-document.ts';
 import { expectError, hasTool, inside, jsonOf, type Ran } from '../support/cli.ts';
 import { tempDirectory } from '../support/temp.ts';
 import { draftRoot, finishRoot, ok, privateKey, publicKey, publish } from '../support/workspace.ts';
@@ -20,7 +33,7 @@ function cardOf(name: string, toSign: Uint8Array): Uint8Array {
   return signWithKey(secretOf(name), toSign);
 }
 
-/** Both commands that sign, on a document of their own each. */
+/** Every command that signs, on a document of its own. */
 type Subject = {
   readonly command: readonly string[];
   readonly payloadType: string;
@@ -39,6 +52,26 @@ beforeAll(async () => {
   samples = { root, draft, bundle: await publish(folder, 'sample', { root, signers: [] }) };
   return () => rmSync(folder, { recursive: true, force: true });
 });
+
+/** A document in a file of its own. */
+function fileSubject(command: readonly string[], envelope: Envelope): Subject {
+  return {
+    command,
+    payloadType: envelope.payloadType,
+    make: async () => {
+      const path = join(tempDirectory(), 'document.json');
+      writeFileSync(path, encodeEnvelope(envelope));
+      return { path, file: path };
+    },
+  };
+}
+
+function documentSubject<D>(command: readonly string[], format: DocumentFormat<D>, document: D): Subject {
+  return fileSubject(command, sealDocument(format, document));
+}
+
+const digestOf = (digit: string): Digest => `sha256:${digit.repeat(64)}`;
+const TIMES = { issuedAt: '2027-01-01T00:00:00.000Z', expires: '2027-02-01T00:00:00.000Z' };
 
 const SUBJECTS: readonly Subject[] = [
   {
@@ -59,9 +92,60 @@ const SUBJECTS: readonly Subject[] = [
       return { path, file: join(path, 'bundle.dsse.json') };
     },
   },
+  documentSubject(['bundle', 'downgrade', 'sign'], DOWNGRADE, {
+    v: 1,
+    channel: 'rules/linux',
+    from: digestOf('1'),
+    to: digestOf('2'),
+    audience: [],
+    reason: 'it breaks ssh',
+    ...TIMES,
+  }),
+  documentSubject(['bundle', 'heads', 'sign'], HEADS, {
+    v: 1,
+    channels: { 'rules/linux': { seq: 1, payload: digestOf('1') } },
+    answers: ['a'.repeat(32)],
+    ...TIMES,
+  }),
+  documentSubject(['trust', 'floor-reset', 'sign'], FLOOR_RESET, {
+    v: 1,
+    host: 'a'.repeat(32),
+    answers: 'b'.repeat(32),
+    from: TIMES.expires,
+    to: TIMES.issuedAt,
+    reason: 'a wrong clock',
+    issuedAt: TIMES.issuedAt,
+  }),
+  fileSubject(
+    ['trust', 'enrol', 'sign'],
+    sealEnrolment({
+      v: 1,
+      operator: 'dave',
+      keys: [{ keyid: keyOf('carol').keyid, pem: keyOf('carol').pem }],
+      roles: ['evidence'],
+      ...TIMES,
+    }),
+  ),
+  fileSubject(
+    ['trust', 'enrol', 'host'],
+    sealEnrolment({
+      v: 1,
+      host: 'a'.repeat(32),
+      logs: [
+        {
+          origin: 'daemoneye.invalid/x/install',
+          genesis: digestOf('3'),
+          hash: 'blake3',
+          keyid: keyOf('carol').keyid,
+          pem: keyOf('carol').pem,
+        },
+      ],
+      issuedAt: TIMES.issuedAt,
+    }),
+  ),
 ];
 
-describe.each(SUBJECTS)('a smart card or HSM, for $command.0 sign', ({ command, payloadType, make }) => {
+describe.each(SUBJECTS)('a smart card or HSM, for $command', ({ command, payloadType, make }) => {
   const schema = command.join('-');
   const sign = (path: string, ...args: readonly string[]): Promise<Ran> => inside([...command, path, ...args]);
   const add = (path: string, signature: Uint8Array, name: string, ...args: readonly string[]) => {
@@ -165,7 +249,8 @@ describe.each(SUBJECTS)('a smart card or HSM, for $command.0 sign', ({ command, 
       ['--add-signature', signature],
       ['--print-pae', '--key', privateKey('alice')],
       ['--print-pae', '--add-signature', signature],
-      ['--out', join(path, 'x'), '--key', privateKey('alice')],
+      // Only what lies in a file of its own can be written into another.
+      ...(path === file ? [] : [['--out', join(path, 'x'), '--key', privateKey('alice')]]),
     ]) {
       expectError(await sign(path, ...args), 'USAGE_OPTION', 2);
     }
@@ -174,7 +259,7 @@ describe.each(SUBJECTS)('a smart card or HSM, for $command.0 sign', ({ command, 
       ['--add-signature', signature, '--key', privateKey('alice')],
     ];
     for (const args of halves) expectError(await sign(path, ...args), 'KEY_WRONG_HALF', 1);
-    if (command[0] === 'trust') expect(existsSync(file)).toBe(false);
+    if (command.join() === 'trust,sign') expect(existsSync(file)).toBe(false);
     else expect(envelopeIn(file).signatures).toEqual([]);
   });
 });
@@ -212,6 +297,55 @@ describe('a card that signed the draft of a trust root', () => {
     await ok('trust', 'finish', path, copy);
     expect(existsSync(join(path, '1.root.dsse.json'))).toBe(true);
   });
+});
+
+describe.each(SUBJECTS.slice(2))('people who sign copies apart, for $command', ({ command, payloadType, make }) => {
+  const schema = command.join('-');
+
+  it('bring them together with --merge, in any order, once; what is in it stays what it was', async () => {
+    const { path } = await make();
+    const unsigned = readFileSync(path);
+    const copies: string[] = [];
+    for (const name of ['alice', 'bob']) {
+      const copy = join(tempDirectory(), `${name}.json`);
+      await ok(...command, path, '--key', privateKey(name), '--out', copy);
+      copies.push(copy);
+    }
+    expect(readFileSync(path)).toEqual(unsigned);
+    const merge = (files: readonly string[]) => files.flatMap((file) => ['--merge', file]);
+    const merged = jsonOf<object>(await inside([...command, path, ...merge(copies), '--json']), schema);
+    expect(merged).toMatchObject({ file: path, signatures: 2 });
+    expect(merged).not.toHaveProperty('keyid');
+    const again = await inside([...command, path, ...merge(copies.reverse()), '--json']);
+    expect(jsonOf<object>(again, schema)).toEqual(merged);
+    const envelope = parseEnvelope(readFileSync(path), payloadType);
+    expect(signingKeys(envelope, ['alice', 'bob', 'carol'].map(keyOf))).toHaveLength(2);
+  });
+
+  it('are refused with another document, with no document, and together with another way to sign', async () => {
+    const { path } = await make();
+    const before = readFileSync(path);
+    const envelope = parseEnvelope(before, payloadType);
+    const changed = join(tempDirectory(), 'changed.json');
+    const text = Buffer.from(envelope.payload).toString().replace('2027-01-01', '2027-01-02');
+    writeFileSync(changed, encodeEnvelope({ ...envelope, payload: utf8(text) }));
+    expectError(await inside([...command, path, '--merge', changed]), 'PAYLOADS_DIFFER', 3);
+    const both = ['--merge', changed, '--key', privateKey('bob')];
+    expectError(await inside([...command, path, ...both]), 'USAGE_OPTION', 2);
+    const bundle = join(samples.bundle, 'bundle.dsse.json');
+    const ran = await inside([...command, path, '--merge', bundle]);
+    expect([ran.code, ran.stderr]).toEqual([3, expect.stringMatching(/\[(DOCUMENT|ENROLMENT)_MALFORMED\]\n$/)]);
+    expect(readFileSync(path)).toEqual(before);
+  });
+});
+
+it('an operator is enrolled without a key here, for cards to sign', async () => {
+  const out = join(tempDirectory(), 'dave.json');
+  const about = ['--public', publicKey('carol'), '--role', 'evidence', '--expires', '90d'];
+  const ran = await inside(['trust', 'enrol', 'operator', 'dave', ...about, '--out', out, '--json']);
+  expect(jsonOf<object>(ran, 'trust-enrol-operator')).toMatchObject({ signatures: 0 });
+  expectError(await inside(['trust', 'enrol', 'host', out, '--print-pae']), 'USAGE_VALUE', 2);
+  await ok('trust', 'enrol', 'sign', out, '--print-pae', '--out', `${out}.pae`);
 });
 
 describe('people who sign copies of a bundle apart', () => {

@@ -1,47 +1,33 @@
-import { encodeEnvelope, payloadDigest, signEnvelope, signingKeys } from '../../../core/dsse.ts';
-import type { PrivateKey } from '../../../core/keys.ts';
+import { payloadDigest } from '../../../core/dsse.ts';
+import type { KeyId } from '../../../core/keys.ts';
 import { escapeForTerminal } from '../../../core/terminal-text.ts';
 import { count } from '../../../core/wording.ts';
-import { writeFileDurably } from '../../../durable/files-io.ts';
 import { parseEnrolmentEnvelope } from '../../../verify/enrolment.ts';
 import { type Enrolment, MAX_ENROLMENT_BYTES, parseEnrolmentPayload } from '../../../verify/enrolment-document.ts';
-import { usageError } from '../../errors.ts';
+import type { DocumentFile, FileFormat } from '../../document-files-io.ts';
 import { readInputFile } from '../../files-io.ts';
-
-export type SignedEnrolment = {
-  readonly file: string;
-  readonly enrolment: Enrolment;
-  readonly fingerprint: string;
-  readonly signatures: number;
-};
+import { SignFileCommand } from '../../sign-document-command.ts';
 
 /** An enrolment file's bytes, whatever they hold. */
 export function readEnrolmentFile(path: string): Uint8Array {
   return readInputFile(path, { maxBytes: MAX_ENROLMENT_BYTES });
 }
 
-/**
- * Adds a signature to an enrolment file. Nobody signs what can't be read back to him, so it is parsed first.
- * @param out another file to write; default the same
- * @param kind what it must be an enrolment of
- */
-export function signEnrolmentFile(
-  path: string,
-  key: PrivateKey,
-  out: string | undefined,
-  kind?: 'host',
-): SignedEnrolment {
-  const unsigned = parseEnrolmentEnvelope(readEnrolmentFile(path));
-  const enrolment = parseEnrolmentPayload(unsigned.payload);
-  if (kind === 'host' && enrolment.operator !== undefined) {
-    throw usageError('USAGE_VALUE', `${path} is the enrolment of an operator; sign it with trust enrol sign`);
+export const ENROLMENT_FILE: FileFormat<Enrolment> = {
+  maxBytes: MAX_ENROLMENT_BYTES,
+  parse: (bytes) => {
+    const envelope = parseEnrolmentEnvelope(bytes);
+    return { envelope, document: parseEnrolmentPayload(envelope.payload) };
+  },
+};
+
+/** The base of what signs enrolments. */
+export abstract class SignEnrolmentCommand extends SignFileCommand<Enrolment> {
+  protected override readonly fileFormat = ENROLMENT_FILE;
+
+  protected tell(signed: DocumentFile<Enrolment>, keyid: KeyId | undefined): void {
+    this.result({ ...(keyid === undefined ? {} : { keyid }), ...enrolmentJson(signed) }, renderSigned(signed));
   }
-  const isSigned = signingKeys(unsigned, [key.publicKey]).length > 0;
-  const signed = isSigned ? unsigned : signEnvelope(unsigned, key);
-  const file = out ?? path;
-  writeFileDurably(file, encodeEnvelope(signed), { mode: 0o644 });
-  const { signatures } = signed;
-  return { file, enrolment, fingerprint: payloadDigest(signed), signatures: signatures.length };
 }
 
 /** What an enrolment admits, line by line, for who signs or accepts it. */
@@ -63,11 +49,16 @@ export function renderEnrolment({ document, operator, logs, receipt }: Enrolment
 }
 
 /** As JSON, the document beside what identifies it. */
-export function enrolmentJson({ enrolment, file, fingerprint, signatures }: SignedEnrolment) {
-  return { file, fingerprint, signatures, enrolment: enrolment.document };
+export function enrolmentJson({ file, envelope, document: { document } }: DocumentFile<Enrolment>) {
+  return {
+    file,
+    fingerprint: payloadDigest(envelope),
+    signatures: envelope.signatures.length,
+    enrolment: document,
+  };
 }
 
-export function renderSigned({ enrolment, file, fingerprint, signatures }: SignedEnrolment): string {
-  const said = `${escapeForTerminal(file)}: ${count(signatures, 'signature')}`;
-  return [renderEnrolment(enrolment, fingerprint), said].join('\n');
+export function renderSigned({ file, envelope, document }: DocumentFile<Enrolment>): string {
+  const said = `${escapeForTerminal(file)}: ${count(envelope.signatures.length, 'signature')}`;
+  return [renderEnrolment(document, payloadDigest(envelope)), said].join('\n');
 }

@@ -1,5 +1,5 @@
 import { Command, Option } from 'clipanion';
-import { encodeEnvelope, payloadDigest, signEnvelope } from '../../../core/dsse.ts';
+import { encodeEnvelope, signEnvelope } from '../../../core/dsse.ts';
 import {
   ENROLLABLE_ROLES,
   type EnrollableRole,
@@ -19,7 +19,7 @@ export class TrustEnrolOperator extends DaemonCommand {
   static override paths = [['trust', 'enrol', 'operator']];
   static override usage = Command.Usage({
     description: 'Enrol an operator: these keys speak for this person, in these roles, until a day.',
-    details: `Roles: ${ENROLLABLE_ROLES.join(', ')}. Everything else stays in the trust root. Further holders of the role enrol add their signatures with trust enrol sign.`,
+    details: `Roles: ${ENROLLABLE_ROLES.join(', ')}. Everything else stays in the trust root. Further holders of the role enrol, and smart cards, add their signatures with trust enrol sign.`,
     examples: [
       [
         'An analyst for a quarter',
@@ -32,7 +32,7 @@ export class TrustEnrolOperator extends DaemonCommand {
   publicKeys = Option.Array('--public', { required: true, description: 'the person has the public key in `FILE`' });
   roles = Option.Array('--role', { required: true, description: 'may act as `ROLE`' });
   expires = Option.String('--expires', { required: true, description: 'valid until `MOMENT` (2027-01-31, 90d)' });
-  key = Option.String('--key', { required: true, description: 'sign with the private key in `FILE`' });
+  key = Option.String('--key', { description: 'sign with the private key in `FILE`' });
   out = Option.String('--out', { required: true, description: 'write `FILE`' });
   passphraseFile = Option.String('--passphrase-file', {
     description: 'take the passphrase from the first line of `FILE` (also: DAEMONEYE_PASSPHRASE_FILE)',
@@ -47,12 +47,12 @@ export class TrustEnrolOperator extends DaemonCommand {
       issuedAt: this.now,
       expires: parseMoment(this.expires, this.now, '--expires'),
     });
-    const key = await loadPrivateKey(this.key, this.context, this.passphraseFile);
-    const envelope = signEnvelope(unsigned, key);
+    const key = this.key === undefined ? undefined : await loadPrivateKey(this.key, this.context, this.passphraseFile);
+    const envelope = key === undefined ? unsigned : signEnvelope(unsigned, key);
     createFilesDurably([{ path: this.out, bytes: encodeEnvelope(envelope), mode: 0o644 }]);
-    const enrolment = parseEnrolmentPayload(envelope.payload);
-    const signed = { file: this.out, enrolment, fingerprint: payloadDigest(envelope), signatures: 1 };
-    this.result({ keyid: key.publicKey.keyid, ...enrolmentJson(signed) }, renderSigned(signed));
+    const made = { file: this.out, envelope, document: parseEnrolmentPayload(envelope.payload) };
+    const signer = key === undefined ? {} : { keyid: key.publicKey.keyid };
+    this.result({ ...signer, ...enrolmentJson(made) }, renderSigned(made));
     return EXIT.done;
   }
 }
