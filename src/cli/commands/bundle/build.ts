@@ -2,12 +2,11 @@ import { rmSync } from 'node:fs';
 import { Command, Option } from 'clipanion';
 import { buildBundle } from '../../../bundle/build-io.ts';
 import { BUNDLE_KINDS, isBundleKind } from '../../../bundle/format.ts';
-import { inspectBundle } from '../../../bundle/inspect-io.ts';
-import type { Digest } from '../../../core/digest.ts';
 import { RELEASE } from '../../../core/release.ts';
 import { escapeForTerminal } from '../../../core/terminal-text.ts';
 import { count } from '../../../core/wording.ts';
 import type { ContentVerdict } from '../../../verify/bundle-verification.ts';
+import { placeToBuild } from '../../bundle-place-io.ts';
 import { DaemonCommand } from '../../command.ts';
 import { checkBuiltContent } from '../../content-check-io.ts';
 import { CliError, usageError } from '../../errors.ts';
@@ -42,7 +41,7 @@ export class BundleBuild extends DaemonCommand {
 
   async run(): Promise<ExitCode> {
     if (!isBundleKind(this.kind)) throw usageError('USAGE_VALUE', `--kind is one of ${BUNDLE_KINDS.join(', ')}`);
-    const place = await this.#place();
+    const place = await placeToBuild(this.kind, this.channel, this.after);
     const issuedAt = parseIssueMoment(this.issuedAt, this.context.env, this.now);
     const rootChain = readChainToCarry(this.root);
     const statement = {
@@ -60,22 +59,6 @@ export class BundleBuild extends DaemonCommand {
     this.result({ out: this.out, kind: this.kind, channel, seq, issuedAt, ...built }, this.#text(channel, seq, built));
     this.note(`${content.reason}. Next: daemoneye bundle sign ${escapeForTerminal(this.out)} --key KEY`);
     return EXIT.done;
-  }
-
-  async #place(): Promise<{ channel: string; seq: number; prev: Digest | null }> {
-    if (this.after !== undefined) {
-      const { statement, payload } = await inspectBundle(this.after);
-      if (this.channel !== undefined && this.channel !== statement.channel) {
-        throw usageError('USAGE_OPTION', `--after is on ${statement.channel}, --channel says ${this.channel}`);
-      }
-      return { channel: statement.channel, seq: statement.seq + 1, prev: payload };
-    }
-    if (this.channel === undefined) throw usageError('USAGE_OPTION', 'say where it belongs: --channel, or --after');
-    if (this.channel.split('/')[0] !== this.kind) {
-      const message = `--channel ${this.channel}: a bundle of kind ${this.kind} belongs on a channel ${this.kind}/…`;
-      throw usageError('USAGE_OPTION', message);
-    }
-    return { channel: this.channel, seq: 1, prev: null };
   }
 
   /** A bundle whose content nobody would accept, or couldn't be looked at, is not left lying about. */
