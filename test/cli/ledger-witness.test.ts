@@ -122,7 +122,8 @@ describe('a witness across the gap', () => {
     expect(await round(2, '2029-01-01T00:00:00.000Z')).toBeUndefined();
     const { stdout } = await run('bundle list --data @host --json');
     expect(JSON.parse(stdout)).toMatchObject({ floor: march });
-    expect((await run('ledger prove 1 --data @host --json')).stdout).toContain('"type":"floor.raised"');
+    const { line } = JSON.parse((await run('ledger prove 1 --data @host --json')).stdout) as { line: string };
+    expect(JSON.parse(line)).toMatchObject({ type: 'floor.raised', data: { cause: 'witness', floor: march } });
   });
 
   it('by QR, as pictures and on the terminal', async () => {

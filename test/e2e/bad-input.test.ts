@@ -113,7 +113,7 @@ describe('bad input is told in one line, with the right exit code', () => {
     const entries = join(data, 'logs/install/entries/000000000000.ndjson');
     writeFileSync(entries, readFileSync(entries, 'utf8').replace('"version":1', '"version":2'));
     expectError(await daemoneye(['bundle', 'list', '--data', data]), 'STATE_TAMPERED', 4);
-    expectError(await daemoneye(['bundle', 'apply', TAR, '--yes', '--data', data]), 'STATE_TAMPERED', 4);
+    expectError(await daemoneye(['bundle', 'apply', TAR, '--yes', '--data', data]), 'TAMPERED', 4);
   });
 
   it('a second writer is told that somebody is at it', async () => {
