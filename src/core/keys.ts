@@ -50,8 +50,24 @@ function parsePemBody(body: string): Uint8Array {
 export function publicKeyFromSpki(spki: Uint8Array): PublicKey {
   const raw = ed25519FromSpki(spki);
   if (raw === undefined) throw unknownSpki(spki);
-  assertSafePublicKey(raw);
+  assertSafeOnce(raw);
   return { algorithm: 'ed25519', keyid: encodeHex(sha256(spki)), raw, pem: publicPem(spki) };
+}
+
+/**
+ * Points that were found safe, in hex. Looking costs milliseconds, and the same few keys come with every root, enrolment
+ * and bundle. What is not safe is looked at each time.
+ */
+const safePoints = new Set<string>();
+/** So that a stranger's documents with ever new keys don't fill the memory. */
+const MAX_SAFE_POINTS = 4096;
+
+function assertSafeOnce(raw: Uint8Array): void {
+  const point = encodeHex(raw);
+  if (safePoints.has(point)) return;
+  assertSafePublicKey(raw);
+  if (safePoints.size >= MAX_SAFE_POINTS) safePoints.clear();
+  safePoints.add(point);
 }
 
 function unknownSpki(spki: Uint8Array): CoreError {

@@ -65,6 +65,12 @@ describe('public keys', () => {
     const torsion = Point.fromBytes(parseHex(LOW_ORDER[4] ?? ''), false);
     const mixed = Point.fromBytes(publicKey.raw, false).add(torsion).toBytes();
     expectCode(() => parsePublicKey(pemOf(ed25519Spki(mixed))), 'KEY_MIXED_ORDER');
+    // What was found out about a key is remembered: of a bad one nothing, and of a good one not the array it came in.
+    expectCode(() => parsePublicKey(pemOf(ed25519Spki(mixed))), 'KEY_MIXED_ORDER');
+    const good = parsePublicKey(testKey('a').publicKey.pem);
+    good.raw.set(mixed);
+    expectCode(() => parsePublicKey(pemOf(ed25519Spki(mixed))), 'KEY_MIXED_ORDER');
+    expect(parsePublicKey(testKey('a').publicKey.pem).raw).toEqual(testKey('a').publicKey.raw);
   });
 
   it('refuses a point that is not on the curve', () => {
