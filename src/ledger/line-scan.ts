@@ -105,24 +105,33 @@ export class LineScanner {
   }
 
   #literal(literal: Uint8Array): boolean {
-    for (let i = 0; i < literal.length; i += 1) if (this.#bytes[this.#at + i] !== literal[i]) return false;
-    this.#at += literal.length;
+    const bytes = this.#bytes;
+    const at = this.#at;
+    const { length } = literal;
+    for (let i = 0; i < length; i += 1) if (bytes[at + i] !== literal[i]) return false;
+    this.#at = at + length;
     return true;
   }
 
   #hex(hash: Uint8Array): boolean {
-    for (const byte of hash) {
-      if (this.#bytes[this.#at] !== HEX[byte >> 4] || this.#bytes[this.#at + 1] !== HEX[byte & 15]) return false;
-      this.#at += 2;
+    const bytes = this.#bytes;
+    let at = this.#at;
+    for (let i = 0; i < hash.length; i += 1) {
+      const byte = hash[i] as number;
+      if (bytes[at] !== HEX[byte >> 4] || bytes[at + 1] !== HEX[byte & 15]) return false;
+      at += 2;
     }
+    this.#at = at;
     return true;
   }
 
   #nonce(): boolean {
     if (!this.#literal(NONCE_KEY)) return false;
-    for (let i = 0; i < NONCE_DIGITS; i += 1) if (BASE64[this.#bytes[this.#at + i] ?? 0] !== 1) return false;
-    if (BASE64_LAST[this.#bytes[this.#at + NONCE_DIGITS] ?? 0] !== 1) return false;
-    this.#at += NONCE_DIGITS + 1;
+    const bytes = this.#bytes;
+    const at = this.#at;
+    for (let i = 0; i < NONCE_DIGITS; i += 1) if (BASE64[bytes[at + i] ?? 0] !== 1) return false;
+    if (BASE64_LAST[bytes[at + NONCE_DIGITS] ?? 0] !== 1) return false;
+    this.#at = at + NONCE_DIGITS + 1;
     return this.#literal(NONCE_END);
   }
 
@@ -144,17 +153,19 @@ export class LineScanner {
 
   /** As {@link #string}, of characters of one set, 1 to `most` of them. */
   #name(set: Uint8Array, most: number): string | undefined {
+    const bytes = this.#bytes;
     const from = this.#at;
+    let at = from;
     let sum = 0;
-    let code = this.#bytes[this.#at] ?? 0;
+    let code = bytes[at] ?? 0;
     while (set[code] === 1) {
       sum = (Math.imul(sum, 31) + code) | 0;
-      this.#at += 1;
-      code = this.#bytes[this.#at] ?? 0;
+      at += 1;
+      code = bytes[at] ?? 0;
     }
-    const length = this.#at - from;
+    const length = at - from;
     if (code !== QUOTE || length === 0 || length > most) return undefined;
-    this.#at += 1;
+    this.#at = at + 1;
     return this.#text(from, length, sum);
   }
 
@@ -168,7 +179,8 @@ export class LineScanner {
   }
 
   #holds(from: number, expected: Uint8Array): boolean {
-    for (let i = 0; i < expected.length; i += 1) if (this.#bytes[from + i] !== expected[i]) return false;
+    const bytes = this.#bytes;
+    for (let i = 0; i < expected.length; i += 1) if (bytes[from + i] !== expected[i]) return false;
     return true;
   }
 
@@ -186,16 +198,19 @@ export class LineScanner {
 
   /** @returns −1 for anything but a plain count */
   #count(): number {
+    const bytes = this.#bytes;
     const from = this.#at;
+    let at = from;
     let value = 0;
-    let code = this.#bytes[from] ?? 0;
+    let code = bytes[at] ?? 0;
     while (code >= ZERO && code <= NINE) {
       value = value * 10 + (code - ZERO);
-      this.#at += 1;
-      code = this.#bytes[this.#at] ?? 0;
+      at += 1;
+      code = bytes[at] ?? 0;
     }
-    const digits = this.#at - from;
-    if (digits === 0 || digits > MAX_DIGITS || (digits > 1 && this.#bytes[from] === ZERO)) return -1;
+    this.#at = at;
+    const digits = at - from;
+    if (digits === 0 || digits > MAX_DIGITS || (digits > 1 && bytes[from] === ZERO)) return -1;
     return value;
   }
 

@@ -15,7 +15,7 @@ export type RawLine = {
   readonly ended: boolean;
 };
 
-const CHUNK_BYTES = 1024 * 1024;
+const CHUNK_BYTES = 128 * 1024;
 const SMALLEST_CHUNK_BYTES = 4096;
 const NEWLINE = 0x0a;
 const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
@@ -79,26 +79,32 @@ export function entriesBytes(directory: string): number {
 
 /**
  * The lines of a file in batches of about a megabyte, in flat memory whatever the file holds: a stretch over
- * `maxLine` bytes without a newline ends the scan.
+ * `maxLine` bytes without a newline ends the scan. The bytes of a batch are good until the next batch but one is asked
+ * for; those of the last two stay.
  * @param start offset of the first line
  * @throws DurableError
  */
 export function* scanLines(path: string, maxLine: number, start = 0): Generator<RawLine[], void, undefined> {
   const fd = openPlainFile(path);
   try {
+    // Two buffers in turn: a new one for every megabyte would wait for the garbage collector, hundreds at a time.
+    let [buffer, other] = [new Uint8Array(0), new Uint8Array(0)];
     // Room for what is left of the line before, so that every line is a slice of one buffer.
     let carried = new Uint8Array(0);
     let offset = start;
     for (;;) {
       const ahead = fstatSync(fd).size - offset - carried.length + 1;
       const chunk = Math.min(CHUNK_BYTES, Math.max(SMALLEST_CHUNK_BYTES, ahead));
-      const buffer = new Uint8Array(carried.length + chunk);
+      [buffer, other] = [other, buffer];
+      if (buffer.length < carried.length + chunk) {
+        buffer = new Uint8Array(chunk < CHUNK_BYTES ? carried.length + chunk : CHUNK_BYTES + maxLine + 1);
+      }
       buffer.set(carried);
-      const count = readFully(fd, buffer.subarray(carried.length), offset + carried.length);
+      const count = readFully(fd, buffer.subarray(carried.length, carried.length + chunk), offset + carried.length);
       const bytes = buffer.subarray(0, carried.length + count);
       const { lines, rest } = splitLines(bytes, offset);
       offset += rest;
-      carried = bytes.slice(rest);
+      carried = bytes.subarray(rest);
       const last = count < chunk || carried.length > maxLine;
       if (last && carried.length > 0) lines.push({ bytes: carried, offset, ended: false });
       if (lines.length > 0) yield lines;

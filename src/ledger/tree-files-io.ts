@@ -17,7 +17,7 @@ export function treeFile(directory: string, level: number): string {
   return join(directory, TREE_DIRECTORY, String(level));
 }
 
-type LevelFile = { readonly fd: number; buffer: Uint8Array; position: number };
+type LevelFile = { readonly fd: number; readonly room: Uint8Array; length: number; position: number };
 
 /**
  * The stored hashes of a log's tree: in `tree/<level>`, 32 bytes for each complete subtree of 2^level leaves. They can
@@ -26,7 +26,8 @@ type LevelFile = { readonly fd: number; buffer: Uint8Array; position: number };
 export class StoredTree implements Disposable {
   readonly #directory: string;
   readonly #readAhead: number;
-  readonly #levels = new Map<number, LevelFile | undefined>();
+  /** Those that were asked for; undefined where there is no file. */
+  #levels: (LevelFile | undefined)[] = [];
 
   constructor(directory: string, readAhead: number) {
     this.#directory = directory;
@@ -39,29 +40,33 @@ export class StoredTree implements Disposable {
    * @throws DurableError
    */
   at(level: number, index: number): Uint8Array | undefined {
-    const stored = this.#view(level, index);
-    return stored === undefined || isZero(stored) ? undefined : stored.slice();
-  }
-
-  /** The bytes where the hash should be, good until the next call. */
-  #view(level: number, index: number): Uint8Array | undefined {
     const file = this.#file(level);
-    if (file === undefined) return undefined;
-    const position = index * HASH_BYTES;
-    if (position < file.position || position + HASH_BYTES > file.position + file.buffer.length) {
-      this.#fill(file, level, position);
-    }
-    const from = position - file.position;
-    const hash = file.buffer.subarray(from, from + HASH_BYTES);
-    return hash.length < HASH_BYTES ? undefined : hash;
+    const from = file === undefined ? -1 : this.#find(file, level, index);
+    if (file === undefined || from < 0) return undefined;
+    const stored = file.room.slice(from, from + HASH_BYTES);
+    return isZero(stored) ? undefined : stored;
   }
 
   /** Whether the stored hash is this one; undefined where none is stored. @throws DurableError */
   holds(level: number, index: number, hash: Uint8Array): boolean | undefined {
-    const stored = this.#view(level, index);
-    if (stored === undefined) return undefined;
-    for (let i = 0; i < HASH_BYTES; i += 1) if (stored[i] !== hash[i]) return isZero(stored) ? undefined : false;
+    const file = this.#file(level);
+    const from = file === undefined ? -1 : this.#find(file, level, index);
+    if (file === undefined || from < 0) return undefined;
+    const { room } = file;
+    for (let i = 0; i < HASH_BYTES; i += 1) {
+      if (room[from + i] !== hash[i]) return isZero(room.subarray(from, from + HASH_BYTES)) ? undefined : false;
+    }
     return true;
+  }
+
+  /** Where in the file's room the hash stands; −1 when the file ends before it. */
+  #find(file: LevelFile, level: number, index: number): number {
+    const position = index * HASH_BYTES;
+    if (position < file.position || position + HASH_BYTES > file.position + file.length) {
+      this.#fill(file, level, position);
+    }
+    const from = position - file.position;
+    return from + HASH_BYTES > file.length ? -1 : from;
   }
 
   /** How many hashes the level's file has room for; a torn one counts. */
@@ -71,14 +76,17 @@ export class StoredTree implements Disposable {
   }
 
   #file(level: number): LevelFile | undefined {
-    if (!this.#levels.has(level)) this.#levels.set(level, this.#open(level));
-    return this.#levels.get(level);
+    const known = this.#levels[level];
+    if (known !== undefined || level in this.#levels) return known;
+    const opened = this.#open(level);
+    this.#levels[level] = opened;
+    return opened;
   }
 
   #open(level: number): LevelFile | undefined {
     try {
       const fd = openPlainFile(treeFile(this.#directory, level));
-      return { fd, buffer: new Uint8Array(), position: 0 };
+      return { fd, room: new Uint8Array(this.#readAhead), length: 0, position: 0 };
     } catch (cause) {
       if (cause instanceof DurableError && cause.code === 'NOT_FOUND') return undefined;
       throw cause;
@@ -87,8 +95,8 @@ export class StoredTree implements Disposable {
 
   #fill(file: LevelFile, level: number, position: number): void {
     try {
-      const buffer = new Uint8Array(this.#readAhead);
-      file.buffer = buffer.subarray(0, readFully(file.fd, buffer, position));
+      file.length = 0;
+      file.length = readFully(file.fd, file.room, position);
       file.position = position;
     } catch (cause) {
       throw durableErrorFrom(cause, 'read', treeFile(this.#directory, level));
@@ -96,8 +104,8 @@ export class StoredTree implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const file of this.#levels.values()) if (file !== undefined) closeSync(file.fd);
-    this.#levels.clear();
+    for (const file of this.#levels) if (file !== undefined) closeSync(file.fd);
+    this.#levels = [];
   }
 }
 
