@@ -17,7 +17,7 @@ export class Hasher {
 
   /** Undefined where there is no second core to use. */
   static start(cores?: number): Hasher | undefined {
-    const thread = Thread.start<HashJob, string>(join(import.meta.dirname, 'hash-thread-io'), cores);
+    const thread = Thread.start<HashJob, string>(join(import.meta.dirname, 'hash-thread-io'), { cores });
     return thread && new Hasher(thread);
   }
 

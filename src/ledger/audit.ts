@@ -2,15 +2,17 @@ import { equalBytes, utf8 } from '../core/bytes.ts';
 import { Frontier } from '../core/compact-range.ts';
 import { formatDigest, type HashFunction } from '../core/digest.ts';
 import type { PublicKey } from '../core/keys.ts';
+import { HASH_BYTES } from '../core/merkle.ts';
 import { attachLine, type ChainEnd, chainStart, leafOf } from './chain.ts';
 import { OR_A_COPY, type Problem } from './check-list.ts';
 import { type ClockedLine, ClockFollower, type ClockJump } from './clock.ts';
-import { type Epochs, isKeyOfLine } from './epochs.ts';
+import { type Epoch, type Epochs, isKeyOfLine } from './epochs.ts';
 import { LedgerError } from './errors.ts';
 import { CLOCK_JUMP, EPOCHS_FILE, LOG_PRUNE, LOG_RECOVERY, LOG_ROTATE, MAX_LINE_BYTES } from './format.ts';
 import type { Genesis } from './genesis.ts';
 import type { HistoryAudit } from './history-audit.ts';
 import { type Line, parseLine } from './line.ts';
+import type { PlainBatch } from './line-batch.ts';
 import { LineScanner, type ScannedLine } from './line-scan.ts';
 import { verifyLineSignature } from './line-signature.ts';
 import { type Place, problemAt, type WalkedLine } from './place.ts';
@@ -121,6 +123,32 @@ export class Audit {
     this.#notePrune(line, bytes);
     this.#checkClock(line, place);
     if (line.kid !== undefined) this.#checkSignature(line, place);
+    return true;
+  }
+
+  /**
+   * Lines that were looked at together. When they don't fit on here, nothing has happened.
+   * @returns whether they were taken; if not, they are to be taken one by one
+   */
+  takePlain({
+    firstSeq,
+    prev,
+    leaves,
+    first,
+    last,
+    signed,
+    lastPlace,
+  }: PlainBatch & { readonly lastPlace: Place }): boolean {
+    const { epochs } = this.#parts;
+    const count = leaves.length / HASH_BYTES;
+    if (firstSeq !== this.#size || this.#end.prev !== prev || this.#clock.isBack(first)) return false;
+    // Where a key takes over, each line is compared with what the epochs say.
+    const isTelling = ({ start, line }: Epoch) => line !== undefined && start >= firstSeq && start < firstSeq + count;
+    if (lastPlace.seq !== firstSeq + count - 1 || (epochs.length > 1 && epochs.some(isTelling))) return false;
+    for (let at = 0; at < leaves.length; at += HASH_BYTES) this.#grow(leaves.slice(at, at + HASH_BYTES));
+    this.#clock.skipTo(last);
+    this.#last = lastPlace;
+    this.signed += signed;
     return true;
   }
 

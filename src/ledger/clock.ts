@@ -41,4 +41,14 @@ export class ClockFollower {
     this.#last = line;
     return MAY_STEP_BACK.includes(line.type) ? undefined : jump;
   }
+
+  /** Whether a line of that moment would show a step back. */
+  isBack(moment: Moment): boolean {
+    return this.#last !== undefined && clockJump(this.#last, moment) !== undefined;
+  }
+
+  /** After lines that were followed elsewhere. */
+  skipTo(last: Moment): void {
+    this.#last = last;
+  }
 }

@@ -8,6 +8,7 @@ import { count } from '../core/wording.ts';
 import { DurableError } from '../durable/errors.ts';
 import { Audit } from './audit.ts';
 import { type Audited, judgeAudit, signedHeads } from './audit-checks.ts';
+import { type Batch, Batches } from './batches-io.ts';
 import { CheckList, type Outcome } from './check-list.ts';
 import { copiedHeads } from './copied-io.ts';
 import { currentEpoch, type Epochs, isKeyOfLog, lastHeads } from './epochs.ts';
@@ -24,7 +25,9 @@ import type { Genesis } from './genesis.ts';
 import { createHashFunction } from './hashing.ts';
 import type { Heads } from './heads.ts';
 import { HistoryAudit } from './history-audit.ts';
+import { batchSigners } from './line-batch.ts';
 import { assertLedger, readGenesis, readHeads } from './open-io.ts';
+import type { WalkedLine } from './place.ts';
 import type { Prunes } from './prune-audit.ts';
 import { firstKept, prunedLeaves } from './pruned-io.ts';
 import { breathe, type EntriesListing, listEntries, scanLines } from './scan-io.ts';
@@ -46,7 +49,12 @@ export type VerifyLedgerOptions = {
   readonly isCopy?: boolean;
   /** Judges who ordered that lines were dropped; without it a `log.prune` entry counts by itself. */
   readonly prunes?: Prunes;
+  /** Cores to spread the checking of signatures over; default: all. */
+  readonly cores?: number;
 };
+
+/** A thread takes as long to start as a thousand signatures to check. */
+const WORTH_A_THREAD = 1000;
 
 /**
  * Checks a whole log, reading only, in one pass and flat memory. A writer may be at work meanwhile: what it appends
@@ -153,7 +161,7 @@ type Start = { readonly genesis: Genesis; readonly epochs: Epochs; readonly head
 async function audit(
   directory: string,
   { genesis, epochs, heads }: Start,
-  { signers = [], anchors = [], isCopy = false, prunes }: VerifyLedgerOptions,
+  { signers = [], anchors = [], isCopy = false, prunes, cores }: VerifyLedgerOptions,
   historyEnd: number | undefined,
 ): Promise<Audited> {
   using stored = new StoredTree(directory, PASS_READ_AHEAD);
@@ -166,23 +174,35 @@ async function audit(
   const sizes = [...signedHeads(heads), ...known].map(({ size }) => size);
   const hash = await createHashFunction(genesis.hash);
   const pass = new Audit({ genesis, hash, signedSize, sizes, epochs, signers, tree, history, prunes });
-  const surplus = await walk(directory, genesis, { pass, stored, signedSize });
+  const context = { hash: genesis.hash, signers: batchSigners(epochs, signers) };
+  await using batches = signedSize < WORTH_A_THREAD ? undefined : Batches.on(context, cores);
+  const surplus = await walk(directory, genesis, { pass, stored, signedSize, batches });
   return { genesis, epochs, heads, audit: pass, tree, history, surplus, anchors };
 }
+
+type Walk = {
+  readonly pass: Audit;
+  readonly stored: StoredTree;
+  readonly signedSize: number;
+  readonly batches: Batches | undefined;
+};
 
 /** @returns the names in entries/ that the walk did not come to */
 async function walk(
   directory: string,
   genesis: Genesis,
-  { pass, stored, signedSize }: { pass: Audit; stored: StoredTree; signedSize: number },
+  { pass, stored, signedSize, batches }: Walk,
 ): Promise<string[]> {
   try {
     const listing = listEntries(directory);
     const { rotate } = genesis.limits;
     const first = firstKept(listing, genesis, signedSize);
     for (const leaf of prunedLeaves(stored, first)) if (!pass.takePruned(leaf)) return [];
-    walking: for (const batch of walkEntries(directory, rotate, listing, { seq: first, offset: 0 })) {
-      for (const line of batch) if (!pass.take(line)) break walking;
+    const walked = walkEntries(directory, rotate, listing, { seq: first, offset: 0 });
+    walking: for await (const { plain, lines } of batches?.of(walked) ?? oneByOne(walked)) {
+      if (plain === undefined || !pass.takePlain(plain)) {
+        for (const line of lines()) if (!pass.take(line)) break walking;
+      }
       await breathe();
     }
     return surplusNames(listing, pass.size, rotate);
@@ -191,6 +211,10 @@ async function walk(
     pass.lines ??= { code: cause instanceof LedgerError ? cause.code : 'FILE_UNREADABLE', reason: cause.message };
     return [];
   }
+}
+
+function* oneByOne(walked: Iterable<readonly WalkedLine[]>): Generator<Batch, void, undefined> {
+  for (const lines of walked) yield { plain: undefined, lines: () => lines };
 }
 
 /** A file may begin at most where the next line goes. */

@@ -34,13 +34,22 @@ export class Thread<Job, Answer> implements AsyncDisposable {
    * Starts a thread, unless there is only one core to run on, or this process may not have threads (the permission
    * model, limits of the system).
    * @param main path of its main file, without extension: beside the caller, TypeScript or compiled as that is
+   * @param options.context what the thread gets as its `workerData`
+   * @param options.cores default: those of this machine
    */
-  static start<Job, Answer>(main: string, cores = availableParallelism()): Thread<Job, Answer> | undefined {
+  static start<Job, Answer>(
+    main: string,
+    {
+      context,
+      cores = availableParallelism(),
+    }: { readonly context?: unknown; readonly cores?: number | undefined } = {},
+  ): Thread<Job, Answer> | undefined {
     if (cores < 2) return undefined;
     try {
       const file = `${main}${extname(import.meta.filename)}`;
       // Neither options nor environment of this process: they may preload code, or ask for a profile.
-      const worker = new Worker(file, { resourceLimits: RESOURCE_LIMITS, execArgv: [], env: {}, stdin: false });
+      const options = { resourceLimits: RESOURCE_LIMITS, execArgv: [], env: {}, stdin: false };
+      const worker = new Worker(file, { ...options, workerData: context });
       return new Thread<Job, Answer>(worker);
     } catch {
       return undefined;

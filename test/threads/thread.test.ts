@@ -11,7 +11,7 @@ const ANSWER = join(import.meta.dirname, '../../src/threads/answer-io.ts');
 function startWith(source: string): Thread<unknown, unknown> {
   const main = join(tempDirectory(), 'main');
   writeFileSync(`${main}.ts`, source);
-  const thread = Thread.start<unknown, unknown>(main, 2);
+  const thread = Thread.start<unknown, unknown>(main, { cores: 2 });
   if (thread === undefined) throw new Error('there is no thread here');
   return thread;
 }
@@ -36,7 +36,7 @@ describe('Thread', () => {
   });
 
   it('does not start on one core, where it would only cost', () => {
-    expect(Thread.start('nowhere', 1)).toBeUndefined();
+    expect(Thread.start('nowhere', { cores: 1 })).toBeUndefined();
   });
 
   it('that dies of a job rejects that one, those behind it and those after it', async () => {
@@ -57,7 +57,7 @@ describe('Thread', () => {
       await using thread = startWith(source);
       await expectCodeAsync(thread.run(1), 'THREAD_ENDED');
     }
-    await using nothing = Thread.start<number, number>(join(tempDirectory(), 'absent'), 2);
+    await using nothing = Thread.start<number, number>(join(tempDirectory(), 'absent'), { cores: 2 });
     await expectCodeAsync(nothing?.run(1) ?? Promise.resolve(), 'THREAD_ENDED');
   });
 
