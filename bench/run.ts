@@ -1,18 +1,20 @@
 /**
  * Measures what the budgets are about, each beside what a user would otherwise use, in one run: `npm run bench`.
  *
- *     npm run bench -- [--only verify,build,many,ledger,huge] [--huge] [--files 100000] [--entries 1000000] [--rounds 5] [--out FILE] [--scratch DIR]
+ *     npm run bench -- [--only verify,build,many,ledger,growth,huge] [--huge] [--files 100000] [--entries 1000000] [--rounds 5] [--out FILE] [--scratch DIR]
  *
- * Writes bench/RESULTS.md. Large data lies in a folder of its own under the scratch directory (default: the system's
+ * Writes bench/RESULTS.md, and with `growth` (only when named: at its usual 10 million entries it takes minutes, and 4 GB
+ * of disk) bench/ledger-growth.svg beside it. Large data lies in a folder of its own under the scratch directory (default: the system's
  * temporary one, 4 GB; with --huge 33 GB) and is removed. Ratios count; absolute times don't travel.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { benchBuild } from './bundles/build.ts';
 import { benchManyFiles } from './bundles/many-files.ts';
 import { benchHuge, benchVerify } from './bundles/verify.ts';
+import { benchGrowth } from './ledger/growth.ts';
 import { benchLedger } from './ledger/ledger.ts';
 import { machineText, type Row, tableOf } from './table.ts';
 
@@ -21,7 +23,7 @@ const { values } = parseArgs({
     only: { type: 'string' },
     huge: { type: 'boolean', default: false },
     files: { type: 'string', default: '100000' },
-    entries: { type: 'string', default: '1000000' },
+    entries: { type: 'string' },
     rounds: { type: 'string', default: '5' },
     out: { type: 'string', default: join(import.meta.dirname, 'RESULTS.md') },
     scratch: { type: 'string', default: tmpdir() },
@@ -33,11 +35,14 @@ const benches: Readonly<Record<string, (folder: string) => Promise<Row[]>>> = {
   verify: (folder) => benchVerify(folder, rounds),
   build: (folder) => benchBuild(folder, rounds),
   many: (folder) => benchManyFiles(folder, Number(values.files)),
-  ledger: (folder) => benchLedger(folder, Number(values.entries), rounds),
+  ledger: (folder) => benchLedger(folder, Number(values.entries ?? 1_000_000), rounds),
+  growth: (folder) => benchGrowth(folder, Number(values.entries ?? 10_000_000), dirname(values.out)),
   huge: benchHuge,
 };
 
-const wanted = values.only?.split(',') ?? Object.keys(benches).filter((name) => name !== 'huge' || values.huge);
+const wanted =
+  values.only?.split(',') ??
+  Object.keys(benches).filter((name) => name !== 'growth' && (name !== 'huge' || values.huge));
 const unknown = wanted.filter((name) => benches[name] === undefined);
 if (unknown.length > 0) throw new Error(`there is no bench ${unknown.join(', ')}; there are ${Object.keys(benches)}`);
 

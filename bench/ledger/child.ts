@@ -4,7 +4,7 @@
  *     node child.ts append LOG ENTRIES | raw FILE BYTES | prove LOG TIMES | merkletreejs ENTRIES TIMES | verify LOG
  */
 import { createHash, randomInt } from 'node:crypto';
-import { closeSync, fdatasyncSync, openSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fdatasyncSync, openSync, writeSync } from 'node:fs';
 import { createLedger } from '../../src/ledger/create-io.ts';
 import { openLedgerReader } from '../../src/ledger/reader-io.ts';
 import { systemSurroundings } from '../../src/ledger/surroundings-io.ts';
@@ -28,7 +28,16 @@ const BATCH_BYTES = 4 * 1024 * 1024;
 
 async function append(): Promise<object> {
   const createdAt = '2026-01-01T00:00:00.000Z';
-  createLedger({ directory: where, host: 'bench', origin: 'example/bench', hash: 'blake3', key: benchKey, createdAt });
+  // A log that is there grows on.
+  if (!existsSync(where))
+    createLedger({
+      directory: where,
+      host: 'bench',
+      origin: 'example/bench',
+      hash: 'blake3',
+      key: benchKey,
+      createdAt,
+    });
   await using writer = await openLedgerWriter({ directory: where, key: benchKey, ...systemSurroundings() });
   const started = clocks();
   const entries = Number(count);
