@@ -20,7 +20,7 @@ export function decodeUtf8(bytes: Uint8Array): string {
 
 /** Lower-case hexadecimal. */
 export function encodeHex(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex');
+  return bytes.toHex();
 }
 
 /** Parses lower-case hexadecimal of even length. @throws CoreError HEX_MALFORMED */
@@ -31,7 +31,7 @@ export function parseHex(text: string): Uint8Array {
 
 /** Standard base64 with padding (RFC 4648 section 4). */
 export function encodeBase64(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64');
+  return bytes.toBase64();
 }
 
 /**
