@@ -39,7 +39,58 @@ export type ReleaseErrorCode =
   | 'LAYOUT_AMBIGUOUS'
   | 'UNSIGNED'
   | 'BLOB_MISSING'
-  | 'BLOB_MISMATCH';
+  | 'BLOB_MISMATCH'
+  // messages signed as they are
+  | 'MESSAGE_TOO_LARGE'
+  // minisign
+  | 'MINISIGN_MALFORMED'
+  | 'MINISIGN_KEY_MALFORMED'
+  | 'MINISIGN_KEY_MISMATCH'
+  | 'MINISIGN_SIGNATURE'
+  | 'MINISIGN_COMMENT'
+  // signify
+  | 'SIGNIFY_MALFORMED'
+  | 'SIGNIFY_KEY_MALFORMED'
+  | 'SIGNIFY_KEY_MISMATCH'
+  | 'SIGNIFY_SIGNATURE'
+  // SSH
+  | 'SSH_MALFORMED'
+  | 'SSH_ALGORITHM'
+  | 'SSH_KEY_MALFORMED'
+  | 'SSH_KEY_WEAK'
+  | 'SSH_CERTIFICATE'
+  | 'SSH_NAMESPACE'
+  | 'SSH_PRESENCE'
+  | 'SSH_SIGNATURE'
+  | 'SSH_SIGNERS_MALFORMED'
+  | 'SSH_SIGNER_UNKNOWN'
+  | 'SSH_PRINCIPAL'
+  | 'SSH_IDENTITY_NEEDED'
+  | 'SSH_VALIDITY'
+  | 'SSH_REVOKED'
+  | 'SSH_REVOKED_MALFORMED'
+  // keys as openssl writes them
+  | 'RAW_MALFORMED'
+  | 'RAW_SIGNATURE'
+  // lists of checksums
+  | 'SUMS_MALFORMED'
+  | 'SUMS_NAME'
+  | 'SUMS_DUPLICATE'
+  | 'SUMS_NOT_LISTED'
+  | 'SUMS_AMBIGUOUS'
+  | 'SUMS_MISMATCH'
+  // bills of materials
+  | 'SBOM_MALFORMED'
+  | 'SBOM_UNSUPPORTED'
+  | 'SBOM_NAME'
+  | 'SBOM_NO_HASHES'
+  | 'SBOM_UNSIGNED'
+  | 'SBOM_NOT_LISTED'
+  | 'SBOM_MISMATCH'
+  | 'SBOM_MISSING'
+  | 'SBOM_UNLISTED'
+  // the release as a whole
+  | 'SIGNATURE_MISSING';
 
 /** Why a release, or what should vouch for it, is not trusted. Its fault is `untrusted` unless said otherwise. */
 export class ReleaseError extends DaemonEyeError<ReleaseErrorCode> {

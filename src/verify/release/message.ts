@@ -1,0 +1,47 @@
+import { createHash } from 'node:crypto';
+import { ReleaseError } from './errors.ts';
+
+/** The hashes that somebody signs by. */
+export type MessageHash = 'sha256' | 'sha512' | 'blake2b512';
+
+/** What a signature is over: the artifact, or a list of checksums that has a line for it. */
+export type Message = {
+  /** As it is called in sentences; not yet escaped. */
+  readonly name: string;
+  readonly size: number;
+  /** Raw bytes of each hash that was asked for. */
+  readonly digests: { readonly [name in MessageHash]?: Uint8Array };
+  /** All of it, where a method needs that and it is no larger than {@link MAX_WHOLE_BYTES}. */
+  readonly bytes?: Uint8Array;
+};
+
+/**
+ * Most that is taken into memory for a method that signs the file itself and not a hash of it (legacy minisign,
+ * signify, plain Ed25519): pure Ed25519 hashes the message after its nonce (RFC 8032 section 5.1.7).
+ */
+export const MAX_WHOLE_BYTES = 256 * 1024 * 1024;
+
+/** A message that is small and in memory already. */
+export function messageOfBytes(name: string, bytes: Uint8Array): Message {
+  const hash = (algorithm: MessageHash) => new Uint8Array(createHash(algorithm).update(bytes).digest());
+  const digests = { sha256: hash('sha256'), sha512: hash('sha512'), blake2b512: hash('blake2b512') };
+  return { name, size: bytes.length, digests, bytes };
+}
+
+/** The digest, which whoever read the message was asked to make. */
+export function digestOf(message: Message, name: MessageHash): Uint8Array {
+  const digest = message.digests[name];
+  if (digest === undefined) throw new Error(`${name} of the message was not computed`);
+  return digest;
+}
+
+/** @throws ReleaseError MESSAGE_TOO_LARGE */
+export function wholeOf({ bytes, size }: Message, method: string): Uint8Array {
+  if (bytes !== undefined) return bytes;
+  const most = MAX_WHOLE_BYTES / 1024 / 1024;
+  throw new ReleaseError(
+    'MESSAGE_TOO_LARGE',
+    `${method} signs the file itself, and its ${size} bytes are over the ${most} MiB that are checked that way; ` +
+      'ask the publisher for a signature over a hash of it, or over a list of checksums',
+  );
+}
