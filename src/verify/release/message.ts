@@ -1,18 +1,15 @@
 import { createHash } from 'node:crypto';
+import { encodeHex, parseHex } from '../../core/bytes.ts';
 import { ReleaseError } from './errors.ts';
+import type { Artifact } from './method.ts';
 
 /** The hashes that somebody signs by. */
 export type MessageHash = 'sha256' | 'sha512' | 'blake2b512';
 
 /** What a signature is over: the artifact, or a list of checksums that has a line for it. */
-export type Message = {
-  /** As it is called in sentences; not yet escaped. */
-  readonly name: string;
+export type Message = Artifact & {
   readonly size: number;
-  /** Raw bytes of each hash that was asked for. */
-  readonly digests: { readonly [name in MessageHash]?: Uint8Array };
-  /** All of it, where a method needs that and it is no larger than {@link MAX_WHOLE_BYTES}. */
-  readonly bytes?: Uint8Array;
+  readonly digests: Artifact['digests'] & { readonly blake2b512?: string };
 };
 
 /**
@@ -23,16 +20,16 @@ export const MAX_WHOLE_BYTES = 256 * 1024 * 1024;
 
 /** A message that is small and in memory already. */
 export function messageOfBytes(name: string, bytes: Uint8Array): Message {
-  const hash = (algorithm: MessageHash) => new Uint8Array(createHash(algorithm).update(bytes).digest());
+  const hash = (algorithm: MessageHash) => encodeHex(createHash(algorithm).update(bytes).digest());
   const digests = { sha256: hash('sha256'), sha512: hash('sha512'), blake2b512: hash('blake2b512') };
   return { name, size: bytes.length, digests, bytes };
 }
 
 /** The digest, which whoever read the message was asked to make. */
-export function digestOf(message: Message, name: MessageHash): Uint8Array {
-  const digest = message.digests[name];
+export function digestOf({ digests }: Message, name: MessageHash): Uint8Array {
+  const digest = digests[name];
   if (digest === undefined) throw new Error(`${name} of the message was not computed`);
-  return digest;
+  return parseHex(digest);
 }
 
 /** @throws ReleaseError MESSAGE_TOO_LARGE */

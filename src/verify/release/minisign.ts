@@ -1,12 +1,12 @@
-import type { Signer } from '../../core/checks.ts';
 import { concatBytes, equalBytes, parseBase64, utf8 } from '../../core/bytes.ts';
+import type { Signer } from '../../core/checks.ts';
 import { ed25519Spki } from '../../core/ed25519.ts';
 import { messageOf } from '../../core/errors.ts';
 import { type PublicKey, publicKeyFromSpki, verifyWithKey } from '../../core/keys.ts';
 import { escapeForTerminal } from '../../core/terminal-text.ts';
 import { ReleaseError } from './errors.ts';
 import { digestOf, type Message, type MessageHash, wholeOf } from './message.ts';
-import { type Malformed, MAX_SIGNATURE_BYTES, malformedAs, readText } from './text.ts';
+import { MAX_SIGNATURE_BYTES, type Malformed, malformedAs, readText } from './text.ts';
 
 /**
  * minisign (https://jedisct1.github.io/minisign/, "Signature format" and "Public key format").
@@ -70,7 +70,8 @@ export function parseMinisignSignature(bytes: Uint8Array): MinisignSignature {
   if (lines.length !== 4) throw bad(`it has ${lines.length} lines, not 4`);
   if (!comment.startsWith(UNTRUSTED)) throw bad(`its first line is no "${UNTRUSTED.trim()}"`);
   if (!trusted.startsWith(TRUSTED)) throw bad(`its third line is no "${TRUSTED.trim()}"`);
-  if (utf8(comment).length > MAX_COMMENT || utf8(trusted).length > MAX_TRUSTED_COMMENT) throw bad('a comment is too long');
+  if (utf8(comment).length > MAX_COMMENT || utf8(trusted).length > MAX_TRUSTED_COMMENT)
+    throw bad('a comment is too long');
   const packet = packetOf(first, SIGNATURE_BYTES, bad);
   const algorithm = packet.subarray(0, 2);
   const isPrehashed = equalBytes(algorithm, PREHASHED);
@@ -104,13 +105,16 @@ export function verifyMinisign(message: Message, signature: MinisignSignature, k
     signature.algorithm === 'prehashed' ? digestOf(message, 'blake2b512') : wholeOf(message, 'legacy minisign');
   if (!verifyWithKey(key.key, signed, signature.signature)) {
     const name = escapeForTerminal(message.name);
-    throw new ReleaseError('MINISIGN_SIGNATURE', `the minisign signature is not one of ${shownId(key.id)} over ${name}`);
+    throw new ReleaseError(
+      'MINISIGN_SIGNATURE',
+      `the minisign signature is not one of ${shownId(key.id)} over ${name}`,
+    );
   }
   const covered = concatBytes(signature.signature, utf8(signature.trustedComment));
   if (!verifyWithKey(key.key, covered, signature.globalSignature)) {
     throw new ReleaseError('MINISIGN_COMMENT', 'the trusted comment of the minisign signature was altered');
   }
-  const signer = { keyid: key.key.keyid, role: 'minisign', operator: shownId(key.id) };
+  const signer = { keyid: key.key.keyid, role: 'minisign' };
   return { signer, trustedComment: signature.trustedComment, keyId: shownId(key.id) };
 }
 

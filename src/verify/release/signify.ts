@@ -6,7 +6,7 @@ import { type PublicKey, publicKeyFromSpki, verifyWithKey } from '../../core/key
 import { escapeForTerminal } from '../../core/terminal-text.ts';
 import { ReleaseError } from './errors.ts';
 import { type Message, wholeOf } from './message.ts';
-import { assertSize, type Malformed, MAX_SIGNATURE_BYTES, malformedAs, readText } from './text.ts';
+import { assertSize, MAX_SIGNATURE_BYTES, type Malformed, malformedAs, readText } from './text.ts';
 
 /**
  * signify (OpenBSD, signify(1) and `usr.bin/signify/signify.c`): a comment line, then base64 of `Ed`, 8 random bytes

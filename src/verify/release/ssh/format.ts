@@ -1,0 +1,19 @@
+import { utf8 } from '../../../core/bytes.ts';
+
+/** SSH signatures (OpenSSH, PROTOCOL.sshsig) and the keys that make them (RFC 4253, 5656, 8332, 8709, PROTOCOL.u2f). */
+export const ARMOR_BEGIN = '-----BEGIN SSH SIGNATURE-----';
+export const ARMOR_END = '-----END SSH SIGNATURE-----';
+/** Starts the blob and what is signed alike, so that no other protocol's signature can stand in. */
+export const MAGIC = utf8('SSHSIG');
+export const VERSION = 1;
+/** The namespace that `ssh-keygen -Y sign` users give files. */
+export const FILE_NAMESPACE = 'file';
+export const MIN_RSA_BITS = 2048;
+/** OpenSSH's own limit (SSHBUF_MAX_BIGNUM). */
+export const MAX_RSA_BITS = 16384;
+/** Flags of a security key's signature: somebody touched it; somebody gave it a PIN or a finger. */
+export const SK_USER_PRESENT = 0x01;
+export const SK_USER_VERIFIED = 0x04;
+export const MAX_SIGNERS_BYTES = 1024 * 1024;
+/** A key revocation list in OpenSSH's binary form starts so (PROTOCOL.krl). */
+export const KRL_MAGIC = utf8('SSHKRL\n\0');
