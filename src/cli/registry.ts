@@ -182,6 +182,10 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: 'add a signature to a downgrade',
     load: async () => (await import('./commands/bundle/downgrade-sign.ts')).BundleDowngradeSign,
   },
+  'release verify': {
+    summary: "check somebody else's release, offline",
+    load: async () => (await import('./commands/release/verify.ts')).ReleaseVerify,
+  },
   'release conformance verify-bundle': {
     summary: "verify a sigstore bundle as sigstore's conformance suite asks",
     load: async () => (await import('./commands/release/conformance-verify-bundle.ts')).ReleaseConformanceVerifyBundle,

@@ -1,0 +1,48 @@
+import { Command, Option } from 'clipanion';
+import { DaemonCommand } from '../../command.ts';
+import { EXIT, type ExitCode } from '../../exit-codes.ts';
+import { releaseFloor } from '../../release/floor.ts';
+import { readTrusted } from '../../release/trusted.ts';
+import { verifyRelease } from '../../release/verify-io.ts';
+import { renderReport } from '../../render/report.ts';
+
+export class ReleaseVerify extends DaemonCommand {
+  static override paths = [['release', 'verify']];
+  static override usage = Command.Usage({
+    description:
+      "Verify somebody else's release, offline, and print every check. Exit code 0 if it is trusted, 3 if not.",
+    details:
+      'Signatures are found beside FILE, or named with --signature; what kind each is, its content tells. What to trust ' +
+      'is always given here: never put it where the release came from.',
+    examples: [
+      ['Signed with minisign', '$0 release verify tool.tar.gz --minisign vendor.pub'],
+      [
+        'Signed with an SSH key',
+        '$0 release verify tool.tar.gz --ssh-signers allowed_signers --identity dev@example.org',
+      ],
+      ['A signed list of checksums', '$0 release verify tool.tar.gz --sums SHA256SUMS --minisign vendor.pub'],
+    ],
+  });
+
+  file = Option.String({ name: 'FILE' });
+  signatures = Option.Array('--signature', [], { description: 'check the signature in `FILE`; repeatable' });
+  minisign = Option.String('--minisign', { description: 'trust the minisign key in `KEY`, or RW… itself' });
+  signify = Option.String('--signify', { description: 'trust the signify key in `KEY`' });
+  sshSigners = Option.String('--ssh-signers', { description: 'trust the SSH keys in the allowed signers `FILE`' });
+  sshRevoked = Option.String('--ssh-revoked', { description: 'refuse the SSH keys in `FILE`' });
+  sshNamespace = Option.String('--ssh-namespace', { description: 'made for the namespace `NAME` (default: file)' });
+  identity = Option.String('--identity', { description: 'it must be signed by `WHO`' });
+  key = Option.String('--key', { description: 'trust the public key in `KEY` (PEM: Ed25519, P-256, P-384)' });
+  sums = Option.String('--sums', { description: 'what was signed is the list of checksums `FILE`' });
+  floor = Option.String('--floor', { description: 'it is at least `MOMENT` (2027-01-31)' });
+
+  async run(): Promise<ExitCode> {
+    const floor = await releaseFloor(this.dataDirectory, this.floor, this.now);
+    const { file, signatures, sums, signal } = this;
+    const trusted = readTrusted(this, floor);
+    const watch = { signal, progress: this.progress('verifying', { unit: 'bytes' }).update };
+    const report = await verifyRelease({ file, trusted, signatures, sums, floor }, watch);
+    this.result(report, renderReport(report, this.style));
+    return report.verdict === 'trusted' ? EXIT.done : EXIT.untrusted;
+  }
+}

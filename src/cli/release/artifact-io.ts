@@ -1,0 +1,40 @@
+import { createHash } from 'node:crypto';
+import { realpathSync } from 'node:fs';
+import { UntrustedFile } from '../../archive/untrusted-file-io.ts';
+import { encodeHex } from '../../core/bytes.ts';
+import { MAX_WHOLE_BYTES, type Message } from '../../verify/release/message.ts';
+import type { MessageNeed } from '../../verify/release/methods.ts';
+import { hashesOf } from '../../verify/release/release-report.ts';
+import { CliError } from '../errors.ts';
+
+export type Watch = { readonly signal: AbortSignal; readonly progress: (done: number, total: number) => void };
+
+/**
+ * Reads the artifact once: its hashes, and all of it only where a method needs that and it is small enough.
+ * @throws CliError FILE_NOT_FOUND; ArchiveError FILE_CHANGED, DIRECTORY_TYPE and others; what aborted it
+ */
+export async function readArtifact(path: string, needs: ReadonlySet<MessageNeed>, watch: Watch): Promise<Message> {
+  await using file = await UntrustedFile.open(realPath(path), path);
+  const hashes = hashesOf(needs).map((name) => ({ name, hash: createHash(name) }));
+  const isKept = needs.has('whole') && file.size <= MAX_WHOLE_BYTES;
+  const bytes = isKept ? new Uint8Array(file.size) : undefined;
+  let done = 0;
+  for await (const piece of file.chunks()) {
+    watch.signal.throwIfAborted();
+    for (const { hash } of hashes) hash.update(piece);
+    bytes?.set(piece, done);
+    done += piece.length;
+    watch.progress(done, file.size);
+  }
+  const digests = Object.fromEntries(hashes.map(({ name, hash }) => [name, encodeHex(hash.digest())]));
+  return { name: path, size: done, digests: { sha256: '', ...digests }, ...(bytes === undefined ? {} : { bytes }) };
+}
+
+/** A link that somebody names himself is his own choice. */
+function realPath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch (cause) {
+    throw new CliError('FILE_NOT_FOUND', `there is no file ${JSON.stringify(path)}; check the path`, { cause });
+  }
+}

@@ -1,0 +1,39 @@
+import { MAX_SIGNATURE_BYTES } from './text.ts';
+
+/** What somebody signed with, told by content: a name such as `.sig` says nothing (minisign, signify, SSH and raw use it). */
+export type SignatureKind = 'minisign' | 'signify' | 'ssh' | 'sigstore' | 'raw' | 'openpgp';
+
+/** What each is called in sentences. */
+export const KIND_WORDS: Readonly<Record<SignatureKind, string>> = {
+  minisign: 'a minisign signature',
+  signify: 'a signify signature',
+  ssh: 'an SSH signature',
+  sigstore: 'a sigstore bundle or attestation',
+  raw: 'a plain signature',
+  openpgp: 'an OpenPGP signature',
+};
+
+const ED25519_BYTES = 64;
+/** A DER signature of P-384 is 104 bytes at most. */
+const MAX_DER_BYTES = 160;
+
+/** @returns undefined for what is no signature that we know. Nothing is believed by this: the method parses strictly. */
+export function signatureKind(bytes: Uint8Array): SignatureKind | undefined {
+  const head = Buffer.from(bytes.subarray(0, MAX_SIGNATURE_BYTES)).toString('latin1');
+  if (head.startsWith('untrusted comment: ')) {
+    return head.split('\n')[2]?.startsWith('trusted comment: ') ? 'minisign' : 'signify';
+  }
+  if (head.startsWith('-----BEGIN SSH SIGNATURE-----')) return 'ssh';
+  if (head.startsWith('-----BEGIN PGP ')) return 'openpgp';
+  if (/^\s*\{/.test(head)) return 'sigstore';
+  if (isRaw(bytes, head)) return 'raw';
+  // A signature packet in binary, old or new form (RFC 9580 section 4.2).
+  if (/^[\x88\x89\xc2]/.test(head)) return 'openpgp';
+  return undefined;
+}
+
+function isRaw(bytes: Uint8Array, head: string): boolean {
+  if (bytes.length === ED25519_BYTES) return true;
+  if (bytes[0] === 0x30 && bytes[1] === bytes.length - 2 && bytes.length <= MAX_DER_BYTES) return true;
+  return /^[A-Za-z0-9+/]{60,220}={0,2}\s*$/.test(head.replaceAll('\n', ''));
+}
