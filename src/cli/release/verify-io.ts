@@ -1,10 +1,15 @@
+import { realpathSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { Report } from '../../core/checks.ts';
 import type { Time } from '../../core/time.ts';
-import { type NamedBytes, ReleaseVerification } from '../../verify/release/release-report.ts';
+import type { Message } from '../../verify/release/message.ts';
+import { type Finding, type NamedBytes, ReleaseVerification } from '../../verify/release/release-report.ts';
+import type { Sbom } from '../../verify/release/sbom/document.ts';
+import { parseSbom } from '../../verify/release/sbom/formats.ts';
 import { usageError } from '../errors.ts';
 import { readArtifact, type Watch } from './artifact-io.ts';
 import { type Chosen, chooseSignatures, type Trusted } from './choose.ts';
+import { compareArtifact, compareDirectory } from './sbom-io.ts';
 import { readMaterial, readSignature, type SignatureFile, signaturesBeside } from './signatures-io.ts';
 
 export type ReleaseRequest = {
@@ -14,16 +19,26 @@ export type ReleaseRequest = {
   readonly signatures: readonly string[];
   /** A list of checksums that was signed instead of the file. */
   readonly sums?: string | undefined;
+  /** A bill of materials, which may be the file itself, and where the files lie that it lists. */
+  readonly sbom?: string | undefined;
+  readonly sbomRoot?: string | undefined;
   readonly floor: Time;
 };
 
-/** Verifies a release. @throws CliError USAGE_OPTION, FILE_NOT_FOUND and others; ReleaseError for trust that is malformed */
+/**
+ * Verifies a release.
+ * @throws CliError USAGE_OPTION, FILE_NOT_FOUND and others; ReleaseError for trust that is malformed; ArchiveError
+ */
 export async function verifyRelease(request: ReleaseRequest, watch: Watch): Promise<Report> {
   const { file, floor } = request;
   const { chosen, sums } = gather(request);
   const verification = new ReleaseVerification(basename(file), chosen.methods, sums);
-  const message = await readArtifact(file, verification.needs, watch);
+  const sbom = readSbom(request);
+  // Hashes of every kind it may list: it is parsed only once somebody vouches for it.
+  const more = sbom === undefined ? [] : (['sha384', 'sha512'] as const);
+  const message = await readArtifact(file, verification.needs(more), watch);
   verification.artifact(message, chosen.notChecked);
+  if (sbom !== undefined) await judgeSbom(verification, request, sbom, message, watch);
   return verification.report(message, floor);
 }
 
@@ -51,4 +66,68 @@ function embeddingList(path: string, bytes: Uint8Array): SignatureFile | undefin
   return Buffer.from(bytes.subarray(0, 18)).toString('latin1') === 'untrusted comment:'
     ? { path, bytes, kind: 'signify' }
     : undefined;
+}
+
+type SbomInput = NamedBytes & { readonly isArtifact: boolean };
+
+function readSbom({ file, sbom, sbomRoot }: ReleaseRequest): SbomInput | undefined {
+  if (sbom === undefined) {
+    if (sbomRoot === undefined) return undefined;
+    throw usageError('USAGE_OPTION', '--sbom-root says where the files of a list are; name the list with --sbom');
+  }
+  const bytes = readMaterial(sbom);
+  const isArtifact = realpathSync(sbom) === realpathSync(file);
+  if (isArtifact && sbomRoot === undefined) {
+    throw usageError('USAGE_OPTION', 'to check the files that the list has, say where they are with --sbom-root');
+  }
+  return { name: sbom, bytes, isArtifact };
+}
+
+async function judgeSbom(
+  verification: ReleaseVerification,
+  request: ReleaseRequest,
+  input: SbomInput,
+  message: Message,
+  { signal }: Watch,
+): Promise<void> {
+  const { trusted, sums, sbomRoot, signatures, file } = request;
+  const beside = signaturesBeside(input.name);
+  const methods =
+    sums === undefined && !input.isArtifact ? chooseSignatures(input.name, trusted, [], beside).methods : [];
+  // What was verified is what is parsed: the artifact may have been read a second time, as other bytes.
+  const isVouched = input.isArtifact ? verification.sameBytes(input, message) : verification.sbomSigned(input, methods);
+  const own = [
+    input.name,
+    file,
+    ...signatures,
+    ...beside.map(({ path }) => path),
+    ...(sums === undefined ? [] : [sums]),
+  ];
+  const finding = isVouched
+    ? await settle(() => compare(parseSbom(input.bytes), message, sbomRoot, own, signal), signal)
+    : undefined;
+  verification.sbomFiles(() => finding?.() ?? { reason: 'not compared' });
+}
+
+async function compare(
+  sbom: Sbom,
+  message: Message,
+  root: string | undefined,
+  own: readonly string[],
+  signal: AbortSignal,
+): Promise<Finding> {
+  return root === undefined ? compareArtifact(sbom, message) : compareDirectory(sbom, root, own, signal);
+}
+
+/** What it gives or throws, to be told when the check's turn comes. */
+async function settle<T>(make: () => Promise<T>, signal: AbortSignal): Promise<() => T> {
+  try {
+    const value = await make();
+    return () => value;
+  } catch (error) {
+    if (signal.aborted) throw error;
+    return () => {
+      throw error;
+    };
+  }
 }

@@ -4,7 +4,7 @@ import { ReleaseError } from './errors.ts';
 import type { Artifact } from './method.ts';
 
 /** The hashes that somebody signs by. */
-export type MessageHash = 'sha256' | 'sha512' | 'blake2b512';
+export type MessageHash = 'sha256' | 'sha384' | 'sha512' | 'blake2b512';
 
 /** What a signature is over: the artifact, or a list of checksums that has a line for it. */
 export type Message = Artifact & {
@@ -21,7 +21,8 @@ export const MAX_WHOLE_BYTES = 256 * 1024 * 1024;
 /** A message that is small and in memory already. */
 export function messageOfBytes(name: string, bytes: Uint8Array): Message {
   const hash = (algorithm: MessageHash) => encodeHex(createHash(algorithm).update(bytes).digest());
-  const digests = { sha256: hash('sha256'), sha512: hash('sha512'), blake2b512: hash('blake2b512') };
+  const names = ['sha256', 'sha384', 'sha512', 'blake2b512'] as const;
+  const digests = { sha256: hash('sha256'), ...Object.fromEntries(names.map((name) => [name, hash(name)])) };
   return { name, size: bytes.length, digests, bytes };
 }
 

@@ -5,6 +5,7 @@ import type { Time } from '../../core/time.ts';
 import { count } from '../../core/wording.ts';
 import { reasonOf } from '../errors.ts';
 import { assertChecksums, checksumsOf, parseChecksums, type SumsEntry } from './checksums.ts';
+import { ReleaseError } from './errors.ts';
 import { type Message, type MessageHash, messageOfBytes } from './message.ts';
 import type { MessageNeed, PreparedMethod } from './methods.ts';
 
@@ -33,32 +34,52 @@ export class ReleaseVerification {
     if (sums !== undefined) this.#judgeSums(name, sums);
   }
 
-  /** What has to be known of the artifact. */
-  get needs(): ReadonlySet<MessageNeed> {
+  /** What has to be known of the artifact. @param more what else is wanted of it */
+  needs(more: readonly MessageNeed[] = []): ReadonlySet<MessageNeed> {
     const own =
       this.#sums === undefined ? this.#methods.flatMap(({ needs }) => needs) : this.#lines.map(({ hash }) => hash);
-    return new Set<MessageNeed>(['sha256', ...own]);
+    return new Set<MessageNeed>(['sha256', ...own, ...more]);
   }
 
   /** Judges the artifact, once. @param notChecked names of signatures beside it that no trust was given for */
   artifact(message: Message, notChecked: readonly string[] = []): void {
     const beside = notChecked.length === 0 ? '' : `; not checked: ${notChecked.map(escapeForTerminal).join(', ')}`;
     const detail = notChecked.length === 0 ? undefined : { notChecked };
-    this.#checks.unshift(passed('artifact', `read, ${count(message.size, 'byte')}${beside}`, detail));
+    this.#checks.unshift(passed('file', `read, ${count(message.size, 'byte')}${beside}`, detail));
     if (this.#sums === undefined) this.#run(message);
     else if (this.#blocking() === undefined) {
       this.#try('checksums', () => {
         assertChecksums(message, this.#lines);
         const lines = this.#lines.map(({ line, hash }) => `line ${line} (${hash})`).join(' and ');
-        return `the file is the one of ${lines} of the signed list`;
+        return { reason: `the file is the one of ${lines} of the signed list` };
       });
     }
   }
 
-  /** A further check, made only if all before it passed. @param make the reason it passes, or throws */
-  also(name: string, make: () => string): void {
-    if (this.#blocking() === undefined) this.#try(name, make);
-    else this.#checks.push(skipped(name, `not reached: ${this.#blocking()?.name} failed`));
+  /**
+   * Judges a bill of materials: it must be signed as the release is, beside it or by a line of the signed list, since
+   * who changes files would change an unsigned list of them too.
+   * @param methods for the signatures beside it; not looked at where a list was signed
+   * @returns whether its files are to be compared
+   */
+  sbomSigned(file: NamedBytes, methods: readonly PreparedMethod[]): boolean {
+    this.#after('sbom-signature', () => ({ reason: this.#vouchFor(file, methods) }));
+    return this.#blocking() === undefined;
+  }
+
+  /** The same for an artifact that is itself the list: its signature was judged, if these are the bytes of it. */
+  sameBytes({ name, bytes }: NamedBytes, message: Message): boolean {
+    this.#after('sbom-signature', () => {
+      if (messageOfBytes(name, bytes).digests.sha256 === message.digests.sha256)
+        return { reason: 'the release is the list' };
+      throw new ReleaseError('SBOM_UNSIGNED', 'the list of files changed while it was read');
+    });
+    return this.#blocking() === undefined;
+  }
+
+  /** @param compare what comparing its files gave, or throws why it is refused; not called after a failure */
+  sbomFiles(compare: () => Finding): void {
+    this.#after('sbom', compare);
   }
 
   /** @param floor it is at least this moment */
@@ -96,9 +117,32 @@ export class ReleaseVerification {
     }
   }
 
-  #try(name: string, make: () => string): void {
+  /** A check that is made only if all before it passed. */
+  #after(name: string, make: () => Finding): void {
+    const blocking = this.#blocking();
+    if (blocking === undefined) this.#try(name, make);
+    else this.#checks.push(skipped(name, `not reached: ${blocking.name} failed`));
+  }
+
+  #vouchFor({ name, bytes }: NamedBytes, methods: readonly PreparedMethod[]): string {
+    const message = messageOfBytes(name, bytes);
+    if (this.#sums !== undefined) {
+      const lines = checksumsOf(parseChecksums(this.#sums.bytes), fileName(name));
+      assertChecksums(message, lines);
+      return `the list of files is the one of line ${lines.map(({ line }) => line).join(', ')} of the signed list`;
+    }
+    if (methods.length === 0) throw new ReleaseError('SIGNATURE_MISSING', 'nobody signed the list of files');
+    for (const { checks } of methods.map((method) => method.verify(message))) {
+      const refusal = checks.find(({ status }) => status !== 'pass');
+      if (refusal !== undefined) throw new ReleaseError('SBOM_UNSIGNED', `the list of files: ${refusal.reason}`);
+    }
+    return `the list of files is signed as the release is (${methods.map((method) => method.name).join(', ')})`;
+  }
+
+  #try(name: string, make: () => Finding): void {
     try {
-      this.#checks.push(passed(name, make()));
+      const { reason, detail } = make();
+      this.#checks.push(passed(name, reason, detail));
     } catch (error) {
       this.#refuse(name, error);
     }
@@ -112,6 +156,13 @@ export class ReleaseVerification {
   #blocking(): Check | undefined {
     return this.#checks.find(({ status }) => status !== 'pass');
   }
+}
+
+/** What was found, in a sentence and for programs. */
+export type Finding = { readonly reason: string; readonly detail?: Check['detail'] };
+
+function fileName(path: string): string {
+  return path.split(/[/\\]/).at(-1) ?? path;
 }
 
 /** The hashes among the needs. */

@@ -1,48 +1,10 @@
-import { createHash } from 'node:crypto';
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { symlinkSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { utf8 } from '../../../src/core/bytes.ts';
-import type { Report } from '../../../src/core/checks.ts';
 import { signWithKey } from '../../../src/core/keys.ts';
-import { expectError, inside, jsonOf } from '../../support/cli.ts';
-import { testKey } from '../../support/keys.ts';
-import { tempDirectory } from '../../support/temp.ts';
-import { minisign, minisignKey, signify, signifyKey, sshKeyLine, sshSignature } from '../../verify/release/signing.ts';
-
-const [OURS, OTHER] = [testKey('release'), testKey('somebody else')];
-const DATA = Buffer.alloc(300_000, 'release');
-const HEX = createHash('sha256').update(DATA).digest('hex');
-
-/** A directory with a release in it, and one of its own for what is trusted. */
-function place(files: Readonly<Record<string, string | Uint8Array>> = {}) {
-  const directory = tempDirectory();
-  const at = (name: string) => join(directory, name);
-  mkdirSync(at('trust'));
-  writeFileSync(at('tool.tar'), DATA);
-  writeFileSync(at('trust/mini.pub'), minisignKey(OURS));
-  writeFileSync(at('trust/signify.pub'), signifyKey(OURS));
-  writeFileSync(at('trust/signers'), `dev@x ${sshKeyLine(OURS)}\n`);
-  writeFileSync(at('trust/key.pem'), OURS.publicKey.pem);
-  for (const [name, content] of Object.entries(files)) writeFileSync(at(name), content);
-  const run = (...args: string[]) =>
-    inside([
-      'release',
-      'verify',
-      ...args.map((arg) => (arg.startsWith('@') ? at(arg.slice(1)) : arg)),
-      '--data',
-      at('data'),
-    ]);
-  return { at, run };
-}
-
-/** The report, and that the exit code says the same. */
-async function verify(where: ReturnType<typeof place>, ...args: string[]) {
-  const ran = await where.run('@tool.tar', ...args, '--json');
-  const report = jsonOf<Report>(ran, 'report');
-  expect(ran.code).toBe(report.verdict === 'trusted' ? 0 : 3);
-  return { report, codes: report.checks.map(({ name, status, code }) => [name, code ?? status]) };
-}
+import { expectError } from '../../support/cli.ts';
+import { minisign, minisignKey, signify, sshKeyLine, sshSignature } from '../../verify/release/signing.ts';
+import { DATA, HEX, OTHER, OURS, place, verify } from './place.ts';
 
 const LIST = `${HEX}  tool.tar\n`;
 const passing = (...names: string[]) => names.map((name) => [name, 'pass']);
@@ -102,8 +64,8 @@ describe('release verify', () => {
       ['signify', 'checksums'],
     ],
   ])('trusts %s', async (_, files, args, checks) => {
-    const { report, codes } = await verify(place(files), ...args);
-    expect(codes).toEqual(passing('artifact', ...checks));
+    const { report, codes } = await verify(place(files), '@tool.tar', ...args);
+    expect(codes).toEqual(passing('file', ...checks));
     expect(report.subject.digest).toBe(`sha256:${HEX}`);
     expect(report.signers.map(({ keyid }) => keyid)).toContain(OURS.publicKey.keyid);
   });
@@ -210,8 +172,8 @@ describe('release verify', () => {
       [['ssh', 'SSH_MALFORMED']],
     ],
   ])('refuses %s', async (_, files, args, checks) => {
-    const { report, codes } = await verify(place(files), ...args);
-    expect(codes).toEqual([['artifact', 'pass'], ...checks]);
+    const { report, codes } = await verify(place(files), '@tool.tar', ...args);
+    expect(codes).toEqual([['file', 'pass'], ...checks]);
     expect(report.signers).toEqual([]);
   });
 
@@ -245,7 +207,7 @@ describe('release verify', () => {
       'tool.tar.minisig': minisign(OURS, DATA),
       'tool.tar.asc': '-----BEGIN PGP SIGNATURE-----\n',
     });
-    const { report } = await verify(where, '--minisign', '@trust/mini.pub');
+    const { report } = await verify(where, '@tool.tar', '--minisign', '@trust/mini.pub');
     expect(report.verdict).toBe('trusted');
     expect(report.checks[0]?.detail).toEqual({ notChecked: [where.at('tool.tar.asc')] });
   });
@@ -257,7 +219,7 @@ describe('release verify', () => {
       'tool.tar.pub': minisignKey(OTHER),
     });
     expect((await where.run('@tool.tar')).code).toBe(2);
-    expect((await verify(where, '--minisign', '@trust/mini.pub')).report.verdict).toBe('refused');
+    expect((await verify(where, '@tool.tar', '--minisign', '@trust/mini.pub')).report.verdict).toBe('refused');
   });
 
   it('ends with one sentence when what is trusted is malformed, too large, or not there', async () => {
@@ -272,8 +234,8 @@ describe('release verify', () => {
   it('judges an allowed signer by the floor it is told, never by a clock', async () => {
     const signers = `dev@x valid-before="20280101Z" ${sshKeyLine(OURS)}\n`;
     const where = place({ 'tool.tar.sig': sshSignature(OURS, DATA), 'trust/timed': signers });
-    expect((await verify(where, '--ssh-signers', '@trust/timed')).report.verdict).toBe('trusted');
-    const late = await verify(where, '--ssh-signers', '@trust/timed', '--floor', '2028-01-01');
+    expect((await verify(where, '@tool.tar', '--ssh-signers', '@trust/timed')).report.verdict).toBe('trusted');
+    const late = await verify(where, '@tool.tar', '--ssh-signers', '@trust/timed', '--floor', '2028-01-01');
     expect(late.codes[1]).toEqual(['ssh', 'SSH_VALIDITY']);
   });
 

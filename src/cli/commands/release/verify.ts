@@ -34,14 +34,16 @@ export class ReleaseVerify extends DaemonCommand {
   identity = Option.String('--identity', { description: 'it must be signed by `WHO`' });
   key = Option.String('--key', { description: 'trust the public key in `KEY` (PEM: Ed25519, P-256, P-384)' });
   sums = Option.String('--sums', { description: 'what was signed is the list of checksums `FILE`' });
+  sbom = Option.String('--sbom', { description: 'check the files that the signed list `SBOM` has' });
+  sbomRoot = Option.String('--sbom-root', { description: 'these files are in `DIR`' });
   floor = Option.String('--floor', { description: 'it is at least `MOMENT` (2027-01-31)' });
 
   async run(): Promise<ExitCode> {
     const floor = await releaseFloor(this.dataDirectory, this.floor, this.now);
-    const { file, signatures, sums, signal } = this;
+    const { file, signatures, sums, sbom, sbomRoot, signal } = this;
     const trusted = readTrusted(this, floor);
     const watch = { signal, progress: this.progress('verifying', { unit: 'bytes' }).update };
-    const report = await verifyRelease({ file, trusted, signatures, sums, floor }, watch);
+    const report = await verifyRelease({ file, trusted, signatures, sums, sbom, sbomRoot, floor }, watch);
     this.result(report, renderReport(report, this.style));
     return report.verdict === 'trusted' ? EXIT.done : EXIT.untrusted;
   }

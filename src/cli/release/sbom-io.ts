@@ -1,0 +1,76 @@
+import { createHash } from 'node:crypto';
+import { realpathSync } from 'node:fs';
+import { basename, join, relative, sep } from 'node:path';
+import { UntrustedDirectory } from '../../archive/directory-io.ts';
+import { walkFiles } from '../../archive/walk-io.ts';
+import { encodeHex } from '../../core/bytes.ts';
+import { escapeForTerminal } from '../../core/terminal-text.ts';
+import { ReleaseError } from '../../verify/release/errors.ts';
+import type { Message } from '../../verify/release/message.ts';
+import type { Finding } from '../../verify/release/release-report.ts';
+import {
+  compareSbom,
+  comparisonDetail,
+  type FileHashes,
+  isSame,
+  judgeComparison,
+} from '../../verify/release/sbom/compare.ts';
+import type { Sbom, SbomHash } from '../../verify/release/sbom/document.ts';
+
+/** Files and directories under one root. */
+const MAX_FILES = 1_000_000;
+
+/**
+ * Compares every file under `root` with the list.
+ * @param own files of the release itself, such as the list and its signature: nobody lists those
+ * @throws ArchiveError for links, devices and names against the rules; what aborted it
+ */
+export async function compareDirectory(
+  sbom: Sbom,
+  root: string,
+  own: readonly string[],
+  signal: AbortSignal,
+): Promise<Finding> {
+  const names = [...new Set(sbom.files.flatMap(({ hashes }) => Object.keys(hashes) as SbomHash[]))];
+  const inside = ownPaths(root, own);
+  const found = new Map<string, FileHashes>();
+  await using directory = await UntrustedDirectory.open(root);
+  for await (const { path, open } of walkFiles(directory, MAX_FILES)) {
+    if (inside.has(path)) continue;
+    await using file = await open();
+    const hashes = names.map((name) => ({ name, hash: createHash(name) }));
+    for await (const piece of file.chunks()) {
+      signal.throwIfAborted();
+      for (const { hash } of hashes) hash.update(piece);
+    }
+    found.set(path, Object.fromEntries(hashes.map(({ name, hash }) => [name, encodeHex(hash.digest())])));
+  }
+  const comparison = compareSbom(sbom, found);
+  return { reason: judgeComparison(sbom, comparison), detail: comparisonDetail(comparison) };
+}
+
+/** Without a directory to compare: the artifact itself must be listed. @throws ReleaseError SBOM_NOT_LISTED, SBOM_MISMATCH */
+export function compareArtifact(sbom: Sbom, message: Message): Finding {
+  const name = basename(message.name);
+  const shown = escapeForTerminal(name);
+  const listed = sbom.files.find(({ path }) => path === name);
+  if (listed === undefined) {
+    const message = `the ${sbom.format} list has no file "${shown}"; to check the files that it has, say where with --sbom-root`;
+    throw new ReleaseError('SBOM_NOT_LISTED', message);
+  }
+  if (!isSame(listed, message.digests)) {
+    throw new ReleaseError('SBOM_MISMATCH', `"${shown}" is not the file of that name in the ${sbom.format} list`);
+  }
+  return { reason: `the file is the one of the ${sbom.format} list` };
+}
+
+function ownPaths(root: string, own: readonly string[]): ReadonlySet<string> {
+  const base = realpathSync(root);
+  return new Set(
+    own.map((path) =>
+      relative(base, join(realpathSync(join(path, '..')), basename(path)))
+        .split(sep)
+        .join('/'),
+    ),
+  );
+}
