@@ -5,7 +5,8 @@ import { describe, expect, it } from 'vitest';
 import { assertChecksums, checksumsOf, parseChecksums } from '../../src/verify/release/checksums.ts';
 import { messageOfBytes } from '../../src/verify/release/message.ts';
 import { parseMinisignKey, parseMinisignSignature, verifyMinisign } from '../../src/verify/release/minisign.ts';
-import { parseRawKey, verifyRaw } from '../../src/verify/release/raw-key.ts';
+import { verifyRaw } from '../../src/verify/release/raw-key.ts';
+import { parseReleaseKey } from '../../src/verify/release/release-key.ts';
 import { parseSignifyKey, parseSignifySignature, verifySignify } from '../../src/verify/release/signify.ts';
 import { parseAllowedSigners } from '../../src/verify/release/ssh/allowed-signers.ts';
 import { parseRevokedKeys } from '../../src/verify/release/ssh/revoked-keys.ts';
@@ -118,7 +119,7 @@ describe.skipIf(!hasTool('openssl'))('openssl itself (skipped without it)', () =
     run('openssl', 'genpkey', ...kind, '-out', 'key');
     run('openssl', 'pkey', '-in', 'key', '-pubout', '-out', 'pub');
     run('openssl', ...sign);
-    const key = parseRawKey(read('pub'));
+    const key = parseReleaseKey(read('pub'));
     expect(verifyRaw(messageOfBytes('tool.tar', read('tool.tar')), read('sig'), key).role).toBe('key');
     const other = messageOfBytes('tool.tar', flipped(read('tool.tar')));
     expectCode(() => verifyRaw(other, read('sig'), key), 'RAW_SIGNATURE');

@@ -5,16 +5,16 @@ import { FILE_NAMESPACE } from '../../verify/release/ssh/format.ts';
 import { usageError } from '../errors.ts';
 import type { Trusted } from './choose.ts';
 import { readMaterial } from './signatures-io.ts';
+import { certifiedTrust, keyedTrust, type SigstoreOptions, wantsCertificate } from './sigstore-trust.ts';
 
 /** What the command line says to trust; values are files unless said otherwise. */
-export type TrustOptions = {
+export type TrustOptions = SigstoreOptions & {
   /** A file, or the key itself as publishers print it (`RW…`). */
   readonly minisign?: string | undefined;
   readonly signify?: string | undefined;
   readonly sshSigners?: string | undefined;
   readonly sshRevoked?: string | undefined;
   readonly sshNamespace?: string | undefined;
-  readonly identity?: string | undefined;
   readonly key?: string | undefined;
 };
 
@@ -26,7 +26,7 @@ const MINISIGN_KEY = /^RW[A-Za-z0-9+/]{54}$/;
  * key there.
  * @throws CliError as `readMaterial`, USAGE_OPTION for options that judge nothing
  */
-export function readTrusted(options: TrustOptions, floor: Time): Trusted[] {
+export async function readTrusted(options: TrustOptions, floor: Time): Promise<Trusted[]> {
   assertUsed(options);
   const { minisign, signify, sshSigners, sshRevoked, sshNamespace = FILE_NAMESPACE, identity, key } = options;
   const trusted: Trusted[] = [];
@@ -51,20 +51,46 @@ export function readTrusted(options: TrustOptions, floor: Time): Trusted[] {
       prepare: (signature) => prepareSsh(signature.bytes, material),
     });
   }
+  const isCertified = wantsCertificate(options);
   if (key !== undefined) {
     const bytes = readMaterial(key);
-    const prepare: Trusted['prepare'] = (signature) => prepareRaw(signature.bytes, bytes);
-    trusted.push({ name: 'key', option: '--key', kinds: ['raw'], prepare });
+    const keyed = isCertified ? undefined : await keyedTrust(bytes, options.trustedRoot);
+    trusted.push({
+      name: 'key',
+      option: '--key',
+      kinds: keyed === undefined ? ['raw'] : ['raw', 'sigstore'],
+      prepare: (signature) =>
+        signature.kind === 'sigstore' && keyed !== undefined ? keyed(signature) : prepareRaw(signature.bytes, bytes),
+    });
   }
+  if (isCertified) trusted.push(await certifiedTrust(options));
   return trusted;
 }
 
 /** An option that would be ignored is a mistake: who gives it believes that it counts. */
-function assertUsed({ sshSigners, sshRevoked, sshNamespace, identity }: TrustOptions): void {
-  if (sshSigners !== undefined) return;
-  const unused = { '--ssh-revoked': sshRevoked, '--ssh-namespace': sshNamespace, '--identity': identity };
+function assertUsed(options: TrustOptions): void {
+  const { sshSigners, sshRevoked, sshNamespace, identity, key, trustedRoot } = options;
+  const isCertified = wantsCertificate(options);
+  const unused = {
+    ...(sshSigners === undefined ? { '--ssh-revoked': sshRevoked, '--ssh-namespace': sshNamespace } : {}),
+    ...(sshSigners === undefined && !isCertified ? { '--identity': identity } : {}),
+    ...(key === undefined && !isCertified ? { '--trusted-root': trustedRoot } : {}),
+  };
   for (const [option, value] of Object.entries(unused)) {
     if (value !== undefined)
-      throw usageError('USAGE_OPTION', `${option} says who may sign for --ssh-signers; give that too`);
+      throw usageError('USAGE_OPTION', `${option} says nothing alone: ${COMPANIONS[option] ?? ''}`);
+  }
+  if (sshSigners !== undefined && isCertified) {
+    throw usageError(
+      'USAGE_OPTION',
+      '--identity means another name to SSH and to sigstore; verify with one, then the other',
+    );
   }
 }
+
+const COMPANIONS: Readonly<Record<string, string>> = {
+  '--ssh-revoked': 'give --ssh-signers too',
+  '--ssh-namespace': 'give --ssh-signers too',
+  '--identity': 'give --issuer and --trusted-root, or --ssh-signers, too',
+  '--trusted-root': 'give --identity and --issuer, or --key, too',
+};

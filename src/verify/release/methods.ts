@@ -5,7 +5,8 @@ import { reasonOf } from '../errors.ts';
 import type { Message, MessageHash } from './message.ts';
 import type { MethodOutcome } from './method.ts';
 import { minisignNeeds, parseMinisignKey, parseMinisignSignature, verifyMinisign } from './minisign.ts';
-import { parseRawKey, verifyRaw } from './raw-key.ts';
+import { rawNeeds, verifyRaw } from './raw-key.ts';
+import { parseReleaseKey } from './release-key.ts';
 import { parseSignifyKey, parseSignifySignature, type SignifySignature, verifySignify } from './signify.ts';
 import { parseAllowedSigners } from './ssh/allowed-signers.ts';
 import { sshFingerprint } from './ssh/public-key.ts';
@@ -84,18 +85,18 @@ export function prepareSsh(signature: Uint8Array, { signers, revoked, ...rest }:
   }));
 }
 
-/** @throws ReleaseError RAW_KEY_MALFORMED, RAW_KEY_ALGORITHM, MATERIAL_TOO_LARGE */
+/** @throws ReleaseError KEY_REFUSED */
 export function prepareRaw(signature: Uint8Array, key: Uint8Array): PreparedMethod {
-  const trusted = parseRawKey(key);
+  const trusted = parseReleaseKey(key);
   return prepare(
     'key',
     signature,
     (bytes) => bytes,
     () => ({
-      needs: ['whole'],
+      needs: [rawNeeds(trusted)],
       judge: (message) => {
         const signer = verifyRaw(message, signature, trusted);
-        return { signer, reason: `signed by ${trusted.algorithm} key ${signer.keyid}` };
+        return { signer, reason: `signed by ${trusted.handle.asymmetricKeyType} key ${signer.keyid}` };
       },
     }),
   );

@@ -14,8 +14,10 @@ export const KIND_WORDS: Readonly<Record<SignatureKind, string>> = {
 };
 
 const ED25519_BYTES = 64;
-/** A DER signature of P-384 is 104 bytes at most. */
+/** A DER signature of P-521 is 139 bytes at most, with one more in its length. */
 const MAX_DER_BYTES = 160;
+/** RSA of 2048, 3072 and 4096 bits. */
+const RSA_BYTES: readonly number[] = [256, 384, 512];
 
 /** @returns undefined for what is no signature that we know. Nothing is believed by this: the method parses strictly. */
 export function signatureKind(bytes: Uint8Array): SignatureKind | undefined {
@@ -33,7 +35,7 @@ export function signatureKind(bytes: Uint8Array): SignatureKind | undefined {
 }
 
 function isRaw(bytes: Uint8Array, head: string): boolean {
-  if (bytes.length === ED25519_BYTES) return true;
+  if (bytes.length === ED25519_BYTES || RSA_BYTES.includes(bytes.length)) return true;
   if (bytes[0] === 0x30 && bytes[1] === bytes.length - 2 && bytes.length <= MAX_DER_BYTES) return true;
-  return /^[A-Za-z0-9+/]{60,220}={0,2}\s*$/.test(head.replaceAll('\n', ''));
+  return /^[A-Za-z0-9+/]{60,700}={0,2}\s*$/.test(head.replaceAll('\n', ''));
 }

@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { concatBytes, encodeBase64, utf8 } from '../../../src/core/bytes.ts';
 import { signWithKey } from '../../../src/core/keys.ts';
 import { messageOfBytes } from '../../../src/verify/release/message.ts';
-import { parseRawKey, verifyRaw } from '../../../src/verify/release/raw-key.ts';
+import { verifyRaw } from '../../../src/verify/release/raw-key.ts';
+import { parseReleaseKey } from '../../../src/verify/release/release-key.ts';
 import { expectCode } from '../../support/expect-code.ts';
 import { testKey } from '../../support/keys.ts';
 
@@ -19,12 +20,12 @@ function pem(der: Uint8Array): string {
 const ec = (namedCurve: string) => generateKeyPairSync('ec', { namedCurve });
 const p256 = ec('P-256');
 const spki = new Uint8Array(p256.publicKey.export({ format: 'der', type: 'spki' }));
-const KEY = parseRawKey(utf8(pem(spki)));
+const KEY = parseReleaseKey(utf8(pem(spki)));
 const good = new Uint8Array(nodeSign('sha256', DATA, p256.privateKey));
 
 describe('a signature by an openssl key', () => {
   it('of Ed25519 is accepted, as bytes and in base64', () => {
-    const key = parseRawKey(utf8(OURS.publicKey.pem));
+    const key = parseReleaseKey(utf8(OURS.publicKey.pem));
     const signature = signWithKey(OURS, DATA);
     expect(verifyRaw(MESSAGE, signature, key)).toEqual({ keyid: OURS.publicKey.keyid, role: 'key' });
     expect(verifyRaw(MESSAGE, utf8(`${encodeBase64(signature)}\n`), key).role).toBe('key');
@@ -35,7 +36,7 @@ describe('a signature by an openssl key', () => {
 
   it.each(['P-256', 'P-384'])('of %s is accepted, as DER and in base64', (curve) => {
     const { publicKey, privateKey } = ec(curve);
-    const key = parseRawKey(utf8(publicKey.export({ format: 'pem', type: 'spki' }).toString()));
+    const key = parseReleaseKey(utf8(publicKey.export({ format: 'pem', type: 'spki' }).toString()));
     const signature = new Uint8Array(nodeSign('sha256', DATA, privateKey));
     expect(verifyRaw(MESSAGE, signature, key)).toEqual({ keyid: key.keyid, role: 'key' });
     expect(verifyRaw(MESSAGE, utf8(`${encodeBase64(signature)}\n`), key).role).toBe('key');
@@ -63,9 +64,20 @@ describe('a signature by an openssl key', () => {
     expectCode(() => verifyRaw(MESSAGE, signature, KEY), code);
   });
 
-  it('of a file too large for memory is refused in a sentence', () => {
+  it('of a file too large for memory is checked by its hash, or refused in a sentence', () => {
     const { bytes: _, ...large } = MESSAGE;
-    expectCode(() => verifyRaw(large, good, KEY), 'MESSAGE_TOO_LARGE');
+    expect(verifyRaw(large, good, KEY).role).toBe('key');
+    const ed25519 = parseReleaseKey(utf8(OURS.publicKey.pem));
+    expectCode(() => verifyRaw(large, signWithKey(OURS, DATA), ed25519), 'MESSAGE_TOO_LARGE');
+  });
+
+  it('of RSA is accepted, as bytes and in base64', () => {
+    const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+    const key = parseReleaseKey(utf8(publicKey.export({ format: 'pem', type: 'spki' }).toString()));
+    const signature = new Uint8Array(nodeSign('sha256', DATA, privateKey));
+    expect(verifyRaw(MESSAGE, signature, key).keyid).toBe(key.keyid);
+    expect(verifyRaw(MESSAGE, utf8(encodeBase64(signature)), key).keyid).toBe(key.keyid);
+    expectCode(() => verifyRaw(messageOfBytes('x', utf8('x')), signature, key), 'RAW_SIGNATURE');
   });
 });
 
@@ -76,21 +88,21 @@ describe('an openssl key', () => {
     [
       'on another curve',
       pem(new Uint8Array(ec('secp256k1').publicKey.export({ format: 'der', type: 'spki' }))),
-      'RAW_KEY_ALGORITHM',
+      'KEY_REFUSED',
     ],
     [
-      'of RSA',
-      generateKeyPairSync('rsa', { modulusLength: 2048 }).publicKey.export({ format: 'pem', type: 'spki' }).toString(),
-      'RAW_KEY_ALGORITHM',
+      'of RSA with 1024 bits',
+      generateKeyPairSync('rsa', { modulusLength: 1024 }).publicKey.export({ format: 'pem', type: 'spki' }).toString(),
+      'KEY_REFUSED',
     ],
-    ['off its curve', pem(offCurve), 'RAW_KEY_MALFORMED'],
-    ['with bytes after it', pem(concatBytes(spki, Uint8Array.of(0))), 'RAW_KEY_MALFORMED'],
-    ['twice', pem(spki) + pem(spki), 'RAW_KEY_MALFORMED'],
-    ['that is private', p256.privateKey.export({ format: 'pem', type: 'pkcs8' }).toString(), 'RAW_KEY_MALFORMED'],
-    ['cut short', pem(spki.slice(0, -9)), 'RAW_KEY_MALFORMED'],
-    ['that is empty', '', 'RAW_KEY_MALFORMED'],
-    ['with a NUL', `${pem(spki)}\0`, 'RAW_KEY_MALFORMED'],
+    ['off its curve', pem(offCurve), 'KEY_REFUSED'],
+    ['with bytes after it', pem(concatBytes(spki, Uint8Array.of(0))), 'KEY_REFUSED'],
+    ['twice', pem(spki) + pem(spki), 'KEY_REFUSED'],
+    ['that is private', p256.privateKey.export({ format: 'pem', type: 'pkcs8' }).toString(), 'KEY_REFUSED'],
+    ['cut short', pem(spki.slice(0, -9)), 'KEY_REFUSED'],
+    ['that is empty', '', 'KEY_REFUSED'],
+    ['with a NUL', `${pem(spki)}\0`, 'KEY_REFUSED'],
   ])('%s is refused', (_, text, code) => {
-    expectCode(() => parseRawKey(utf8(text)), code);
+    expectCode(() => parseReleaseKey(utf8(text)), code);
   });
 });

@@ -26,6 +26,10 @@ export class ReleaseVerify extends DaemonCommand {
 
   file = Option.String({ name: 'FILE' });
   signatures = Option.Array('--signature', [], { description: 'check the signature in `FILE`; repeatable' });
+  bundle = Option.String('--bundle', { description: 'check the sigstore bundle in `FILE`' });
+  trustedRoot = Option.String('--trusted-root', { description: 'trust the sigstore root in `FILE`, or public-good' });
+  issuer = Option.String('--issuer', { description: 'the identity must be vouched for by `URL`' });
+  identityRegexp = Option.String('--identity-regexp', { description: 'all of the identity must match `PATTERN`' });
   minisign = Option.String('--minisign', { description: 'trust the minisign key in `KEY`, or RW… itself' });
   signify = Option.String('--signify', { description: 'trust the signify key in `KEY`' });
   sshSigners = Option.String('--ssh-signers', { description: 'trust the SSH keys in the allowed signers `FILE`' });
@@ -40,8 +44,9 @@ export class ReleaseVerify extends DaemonCommand {
 
   async run(): Promise<ExitCode> {
     const floor = await releaseFloor(this.dataDirectory, this.floor, this.now);
-    const { file, signatures, sums, sbom, sbomRoot, signal } = this;
-    const trusted = readTrusted(this, floor);
+    const { file, sums, sbom, sbomRoot, signal } = this;
+    const signatures = this.bundle === undefined ? this.signatures : [...this.signatures, this.bundle];
+    const trusted = await readTrusted(this, floor);
     const watch = { signal, progress: this.progress('verifying', { unit: 'bytes' }).update };
     const report = await verifyRelease({ file, trusted, signatures, sums, sbom, sbomRoot, floor }, watch);
     this.result(report, renderReport(report, this.style));

@@ -1,0 +1,47 @@
+import { passed } from '../../core/checks.ts';
+import { DaemonEyeError } from '../../core/errors.ts';
+import { escapeForTerminal } from '../../core/terminal-text.ts';
+import type { MessageNeed, PreparedMethod } from './methods.ts';
+import type { ReleaseKey } from './release-key.ts';
+import { identityMatcher } from './sigstore/identity.ts';
+import { readBundle } from './sigstore/read-bundle.ts';
+import { signedDigest } from './sigstore/signature-content.ts';
+import { readStatement } from './sigstore/statement.ts';
+import { type SigstoreTrust, verifySigstoreBundle } from './sigstore/verify-bundle.ts';
+
+const SUBJECT_HASHES = ['sha256', 'sha384', 'sha512'] as const;
+
+/**
+ * A sigstore bundle: a signature over the message, or an attestation about it.
+ * @throws ReleaseError IDENTITY_PATTERN
+ */
+export function prepareSigstore(bundle: Uint8Array, trust: SigstoreTrust): PreparedMethod {
+  const { source, digest, newestStart } = trust.root;
+  if (trust.identity !== undefined) identityMatcher(trust.identity);
+  const said = `${source}, ${digest}; the newest part of it is of ${newestStart}`;
+  return {
+    name: 'sigstore',
+    needs: sigstoreNeeds(bundle, trust.key),
+    verify: (message) => {
+      const { checks, signers } = verifySigstoreBundle(message, bundle, trust);
+      return { checks: [passed('trusted-root', escapeForTerminal(said)), ...checks], signers };
+    },
+  };
+}
+
+/** What cannot be read is refused later, by its own check. */
+function sigstoreNeeds(bytes: Uint8Array, key: ReleaseKey | undefined): MessageNeed[] {
+  try {
+    const { content } = readBundle(bytes);
+    if (content.$case === 'dsseEnvelope') {
+      const { payloadType, payload } = content.dsseEnvelope;
+      const named = readStatement(payloadType, payload).subjects.flatMap(({ digests }) => Object.keys(digests));
+      return SUBJECT_HASHES.filter((hash) => named.includes(hash));
+    }
+    const isWhole = key?.handle.asymmetricKeyType === 'ed25519';
+    return [signedDigest(content.messageSignature).hash, ...(isWhole ? (['whole'] as const) : [])];
+  } catch (error) {
+    if (!(error instanceof DaemonEyeError)) throw error;
+    return [];
+  }
+}
