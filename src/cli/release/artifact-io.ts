@@ -3,7 +3,7 @@ import { realpathSync } from 'node:fs';
 import { UntrustedFile } from '../../archive/untrusted-file-io.ts';
 import { encodeHex } from '../../core/bytes.ts';
 import { MAX_WHOLE_BYTES, type Message } from '../../verify/release/message.ts';
-import type { MessageNeed } from '../../verify/release/methods.ts';
+import type { MessageNeed } from '../../verify/release/prepared.ts';
 import { hashesOf } from '../../verify/release/release-report.ts';
 import { CliError } from '../errors.ts';
 

@@ -1,5 +1,5 @@
 import { escapeForTerminal } from '../../core/terminal-text.ts';
-import { missingSignature, type PreparedMethod } from '../../verify/release/methods.ts';
+import { missingSignature, type PreparedMethod } from '../../verify/release/prepared.ts';
 import type { SignatureKind } from '../../verify/release/signature-kind.ts';
 import { usageError } from '../errors.ts';
 import { describeSignature, type SignatureFile } from './signatures-io.ts';

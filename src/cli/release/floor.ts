@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs';
 import { RELEASE } from '../../core/release.ts';
 import { laterTime, type Time } from '../../core/time.ts';
-import { readInstall } from '../../install/install-io.ts';
 import { dataLayout } from '../../install/layout.ts';
 import { judging } from '../judging.ts';
 import { parseMoment } from '../moment.ts';
@@ -12,9 +11,13 @@ import { parseMoment } from '../moment.ts';
  * @throws CliError USAGE_VALUE; InstallError when what this enclave remembers was tampered with
  */
 export async function releaseFloor(data: string, told: string | undefined, now: Time): Promise<Time> {
-  const known = existsSync(dataLayout(data).installLog)
-    ? (await judging(() => readInstall(data, RELEASE.builtAt))).state.floor
-    : RELEASE.builtAt;
+  const known = existsSync(dataLayout(data).installLog) ? await rememberedFloor(data) : RELEASE.builtAt;
   const floor = laterTime(known, RELEASE.builtAt);
   return told === undefined ? floor : laterTime(floor, parseMoment(told, now, '--floor'));
+}
+
+async function rememberedFloor(data: string): Promise<Time> {
+  // Loaded only where there is something to read: most who verify a release have no enclave.
+  const { readInstall } = await import('../../install/install-io.ts');
+  return (await judging(() => readInstall(data, RELEASE.builtAt))).state.floor;
 }

@@ -1,6 +1,5 @@
 import { utf8 } from '../../core/bytes.ts';
 import type { Time } from '../../core/time.ts';
-import { prepareMinisign, prepareRaw, prepareSignify, prepareSsh } from '../../verify/release/methods.ts';
 import { FILE_NAMESPACE } from '../../verify/release/ssh/format.ts';
 import { usageError } from '../errors.ts';
 import type { Trusted } from './choose.ts';
@@ -30,6 +29,7 @@ export async function readTrusted(options: TrustOptions, floor: Time): Promise<T
   assertUsed(options);
   const { minisign, signify, sshSigners, sshRevoked, sshNamespace = FILE_NAMESPACE, identity, key } = options;
   const trusted: Trusted[] = [];
+  const { prepareMinisign, prepareSignify, prepareSsh } = await import('../../verify/release/methods.ts');
   if (minisign !== undefined) {
     const bytes = MINISIGN_KEY.test(minisign) ? utf8(minisign) : readMaterial(minisign);
     const prepare: Trusted['prepare'] = (signature) => prepareMinisign(signature.bytes, bytes);
@@ -54,6 +54,7 @@ export async function readTrusted(options: TrustOptions, floor: Time): Promise<T
   const isCertified = wantsCertificate(options);
   if (key !== undefined) {
     const bytes = readMaterial(key);
+    const { prepareRaw } = await import('../../verify/release/raw-method.ts');
     const keyed = isCertified ? undefined : await keyedTrust(bytes, options.trustedRoot);
     trusted.push({
       name: 'key',

@@ -7,7 +7,7 @@ import { reasonOf } from '../errors.ts';
 import { assertChecksums, checksumsOf, parseChecksums, type SumsEntry } from './checksums.ts';
 import { ReleaseError } from './errors.ts';
 import { type Message, type MessageHash, messageOfBytes } from './message.ts';
-import type { MessageNeed, PreparedMethod } from './methods.ts';
+import type { MessageNeed, PreparedMethod } from './prepared.ts';
 
 /** A file in memory, by the name people know it by. */
 export type NamedBytes = { readonly name: string; readonly bytes: Uint8Array };

@@ -1,7 +1,7 @@
 import { passed } from '../../core/checks.ts';
 import { DaemonEyeError } from '../../core/errors.ts';
 import { escapeForTerminal } from '../../core/terminal-text.ts';
-import type { MessageNeed, PreparedMethod } from './methods.ts';
+import type { MessageNeed, PreparedMethod } from './prepared.ts';
 import type { ReleaseKey } from './release-key.ts';
 import { identityMatcher } from './sigstore/identity.ts';
 import { readBundle } from './sigstore/read-bundle.ts';

@@ -1,0 +1,92 @@
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { utf8 } from '../../src/core/bytes.ts';
+import { signWithKey } from '../../src/core/keys.ts';
+import { ensureBuilt, environment, ROOT } from '../support/cli.ts';
+import { testKey } from '../support/keys.ts';
+import { tempDirectory } from '../support/temp.ts';
+import { vectors } from '../support/vectors.ts';
+import { minisign, minisignKey, signify, signifyKey, sshKeyLine, sshSignature } from '../verify/release/signing.ts';
+
+const MAIN = join(ROOT, 'dist/src/cli/main.js');
+const OURS = testKey('release');
+const DATA = Buffer.from('a release\n');
+const SIGSTORE = vectors('sigstore');
+const BEACON =
+  'https://github.com/sigstore-conformance/extremely-dangerous-public-oidc-beacon/.github/workflows/extremely-dangerous-oidc-beacon.yml@refs/heads/main';
+
+beforeAll(ensureBuilt);
+
+/** No socket, no child process, no native addon, no writing: the runtime refuses each. */
+const FENCE = ['--permission', '--allow-fs-read=*'];
+const PROBE = "require('net').connect(9, '127.0.0.1').on('error', (e) => console.log(e.code))";
+
+/** One release signed in every way, and the command line that trusts each. */
+function releases(): { cwd: string; lines: string[][] } {
+  const cwd = tempDirectory();
+  const sums = `SHA256 (a) = ${'0'.repeat(64)}\n`;
+  const files: Record<string, string | Uint8Array> = {
+    a: DATA,
+    'a.minisig': minisign(OURS, DATA),
+    'a.signify': signify(OURS, DATA),
+    'a.ssh': sshSignature(OURS, DATA),
+    'a.raw': signWithKey(OURS, DATA),
+    'mini.pub': minisignKey(OURS),
+    'signify.pub': signifyKey(OURS),
+    signers: `dev@x ${sshKeyLine(OURS)}\n`,
+    'key.pem': OURS.publicKey.pem,
+    SUMS: sums,
+    'SUMS.minisig': minisign(OURS, utf8(sums)),
+  };
+  for (const [name, content] of Object.entries(files)) writeFileSync(join(cwd, name), content);
+  const lines = [
+    ['a', '--minisign', 'mini.pub'],
+    ['a', '--signify', 'signify.pub', '--signature', 'a.signify'],
+    ['a', '--ssh-signers', 'signers', '--signature', 'a.ssh'],
+    ['a', '--key', 'key.pem', '--signature', 'a.raw'],
+  ];
+  if (SIGSTORE !== undefined) {
+    copyFileSync(join(SIGSTORE, 'a.txt'), join(cwd, 'a.txt'));
+    copyFileSync(join(SIGSTORE, 'happy-path-v0.3/bundle.sigstore.json'), join(cwd, 'b.json'));
+    const who = ['--identity', BEACON, '--issuer', 'https://token.actions.githubusercontent.com'];
+    lines.push(['a.txt', '--bundle', 'b.json', '--trusted-root', 'public-good', ...who]);
+  }
+  return { cwd, lines };
+}
+
+function run(command: string, args: readonly string[], cwd: string) {
+  const { status, stdout, stderr } = spawnSync(command, args, {
+    cwd,
+    env: environment({ HOME: cwd }),
+    encoding: 'utf8',
+  });
+  return { status, stdout, stderr };
+}
+
+function expectVerdicts(prefix: readonly string[]): void {
+  const { cwd, lines } = releases();
+  const [command = '', ...rest] = [...prefix, MAIN, 'release', 'verify'];
+  for (const line of lines) {
+    const { status, stdout, stderr } = run(command, [...rest, ...line], cwd);
+    expect([status, stderr], `${line.join(' ')}\n${stdout}`).toEqual([0, '']);
+  }
+  const refused = run(command, [...rest, 'a', '--sums', 'SUMS', '--minisign', 'mini.pub'], cwd);
+  expect([refused.status, refused.stdout.includes('SUMS_MISMATCH')]).toEqual([3, true]);
+}
+
+describe('release verify needs no network', () => {
+  it('and runs where the runtime grants nothing but reading', () => {
+    const { stdout, stderr } = run(process.execPath, [...FENCE, '-e', PROBE], ROOT);
+    expect(stdout + stderr).toContain('ERR_ACCESS_DENIED');
+    expectVerdicts([process.execPath, ...FENCE]);
+  });
+
+  const hasNamespaces = spawnSync('unshare', ['-n', 'true']).status === 0;
+  if (!hasNamespaces) console.warn('SKIPPED: what needs an empty network namespace (unshare -n)');
+  it.skipIf(!hasNamespaces)('and runs in an empty network namespace (skipped without unshare -n)', () => {
+    expect(run('unshare', ['-n', process.execPath, '-e', PROBE], ROOT).stdout).toMatch(/ENETUNREACH|ENETDOWN/);
+    expectVerdicts(['unshare', '-n', process.execPath]);
+  });
+});
