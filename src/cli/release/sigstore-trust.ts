@@ -1,4 +1,5 @@
 import { escapeForTerminal } from '../../core/terminal-text.ts';
+import type { ReleasePolicy } from '../../verify/release/provenance/policy.ts';
 import type { IdentityExpectation } from '../../verify/release/sigstore/identity.ts';
 import type { SigstoreRoot } from '../../verify/release/sigstore/trusted-root.ts';
 import { usageError } from '../errors.ts';
@@ -24,7 +25,7 @@ export function wantsCertificate({ identityRegexp, issuer }: SigstoreOptions): b
  * Trust in a certified identity. All of it must be said: root, identity and issuer.
  * @throws CliError USAGE_OPTION; ReleaseError TRUSTED_ROOT_MALFORMED, IDENTITY_PATTERN
  */
-export async function certifiedTrust(options: SigstoreOptions): Promise<Trusted> {
+export async function certifiedTrust(options: SigstoreOptions, policy?: ReleasePolicy): Promise<Trusted> {
   const { trustedRoot, issuer } = options;
   if (trustedRoot === undefined) {
     throw usageError(
@@ -40,7 +41,7 @@ export async function certifiedTrust(options: SigstoreOptions): Promise<Trusted>
     name: 'sigstore',
     option: '--trusted-root',
     kinds: ['sigstore'],
-    prepare: ({ bytes }) => prepareSigstore(bytes, trust),
+    prepare: ({ bytes }) => prepareSigstore(bytes, trust, policy),
   };
 }
 
@@ -54,7 +55,11 @@ function expectedIdentity({ identity, identityRegexp }: SigstoreOptions, issuer:
  * Trust in a plain key, for a bundle that has its signature in it. With a trusted root the signature must be in one of
  * its logs, too.
  */
-export async function keyedTrust(key: Uint8Array, trustedRoot: string | undefined): Promise<Trusted['prepare']> {
+export async function keyedTrust(
+  key: Uint8Array,
+  trustedRoot: string | undefined,
+  policy?: ReleasePolicy,
+): Promise<Trusted['prepare']> {
   const [{ parseReleaseKey }, { prepareSigstore }, root] = await Promise.all([
     import('../../verify/release/release-key.ts'),
     import('../../verify/release/sigstore-method.ts'),
@@ -62,7 +67,7 @@ export async function keyedTrust(key: Uint8Array, trustedRoot: string | undefine
   ]);
   const logs = trustedRoot === undefined ? 0 : 1;
   const trust = { root, key: parseReleaseKey(key), thresholds: { logs } };
-  return ({ bytes }) => prepareSigstore(bytes, trust);
+  return ({ bytes }) => prepareSigstore(bytes, trust, policy);
 }
 
 async function readRoot(named: string): Promise<SigstoreRoot> {

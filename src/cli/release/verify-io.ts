@@ -3,6 +3,7 @@ import { basename } from 'node:path';
 import type { Report } from '../../core/checks.ts';
 import type { Time } from '../../core/time.ts';
 import type { Message } from '../../verify/release/message.ts';
+import type { PreparedMethod } from '../../verify/release/prepared.ts';
 import { type Finding, type NamedBytes, ReleaseVerification } from '../../verify/release/release-report.ts';
 import type { Sbom } from '../../verify/release/sbom/document.ts';
 import { parseSbom } from '../../verify/release/sbom/formats.ts';
@@ -22,6 +23,8 @@ export type ReleaseRequest = {
   /** A bill of materials, which may be the file itself, and where the files lie that it lists. */
   readonly sbom?: string | undefined;
   readonly sbomRoot?: string | undefined;
+  /** About the file itself, whatever else was signed. */
+  readonly provenance?: PreparedMethod | undefined;
   readonly floor: Time;
 };
 
@@ -30,9 +33,10 @@ export type ReleaseRequest = {
  * @throws CliError USAGE_OPTION, FILE_NOT_FOUND and others; ReleaseError for trust that is malformed; ArchiveError
  */
 export async function verifyRelease(request: ReleaseRequest, watch: Watch): Promise<Report> {
-  const { file, floor } = request;
+  const { file, floor, provenance } = request;
   const { chosen, sums } = gather(request);
   const verification = new ReleaseVerification(basename(file), chosen.methods, sums);
+  if (provenance !== undefined) verification.alsoOfArtifact(provenance);
   const sbom = readSbom(request);
   // Hashes of every kind it may list: it is parsed only once somebody vouches for it.
   const more = sbom === undefined ? [] : (['sha384', 'sha512'] as const);
@@ -44,14 +48,19 @@ export async function verifyRelease(request: ReleaseRequest, watch: Watch): Prom
 
 type Gathered = { readonly chosen: Chosen; readonly sums?: NamedBytes };
 
-function gather({ file, trusted, signatures, sums: list }: ReleaseRequest): Gathered {
+function gather({ file, trusted, signatures, sums: list, provenance }: ReleaseRequest): Gathered {
   const given = signatures.map(readSignature);
   const listed = list === undefined ? undefined : readMaterial(list);
   // OpenBSD's SHA256.sig: the list and its signature in one file, named as either.
   const whole = list === undefined || listed === undefined ? undefined : embeddingList(list, listed);
   const signed = list ?? file;
   const named = whole === undefined ? given : [...given, whole];
-  const chosen = chooseSignatures(signed, trusted, named, named.length > 0 ? [] : signaturesBeside(signed));
+  const beside = named.length > 0 ? [] : signaturesBeside(signed);
+  const expected = provenance === undefined ? trusted : expecting(trusted, named, beside);
+  if (expected.length === 0 && provenance !== undefined && named.length === 0 && list === undefined) {
+    return { chosen: { methods: [], notChecked: beside.map(({ path }) => path) } };
+  }
+  const chosen = chooseSignatures(signed, expected, named, beside);
   const embedded = chosen.methods.find((method) => method.embedded !== undefined)?.embedded;
   if (embedded === undefined) {
     return list === undefined || listed === undefined ? { chosen } : { chosen, sums: { name: list, bytes: listed } };
@@ -60,6 +69,19 @@ function gather({ file, trusted, signatures, sums: list }: ReleaseRequest): Gath
     throw usageError('USAGE_OPTION', 'a signify signature with the signed text in it is checked alone, without others');
   }
   return { chosen, sums: { name: list ?? signatures[0] ?? file, bytes: embedded } };
+}
+
+/**
+ * What has a signature to find. A key or an identity that judges the provenance need not have signed the file besides;
+ * whatever else is trusted must.
+ */
+function expecting(
+  trusted: readonly Trusted[],
+  named: readonly SignatureFile[],
+  beside: readonly SignatureFile[],
+): Trusted[] {
+  const pool = [...named, ...beside.filter(({ kind }) => kind === 'raw')];
+  return trusted.filter(({ kinds }) => !kinds.includes('sigstore') || pool.some(({ kind }) => kinds.includes(kind)));
 }
 
 function embeddingList(path: string, bytes: Uint8Array): SignatureFile | undefined {

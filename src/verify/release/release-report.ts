@@ -22,6 +22,7 @@ export class ReleaseVerification {
   readonly #checks: Check[] = [];
   readonly #signers: Signer[] = [];
   #lines: readonly SumsEntry[] = [];
+  readonly #ofArtifact: PreparedMethod[] = [];
 
   /**
    * @param methods at least one: without a signature there is nothing to believe
@@ -38,7 +39,15 @@ export class ReleaseVerification {
   needs(more: readonly MessageNeed[] = []): ReadonlySet<MessageNeed> {
     const own =
       this.#sums === undefined ? this.#methods.flatMap(({ needs }) => needs) : this.#lines.map(({ hash }) => hash);
-    return new Set<MessageNeed>(['sha256', ...own, ...more]);
+    return new Set<MessageNeed>(['sha256', ...own, ...this.#ofArtifact.flatMap(({ needs }) => needs), ...more]);
+  }
+
+  /**
+   * Adds what is about the artifact itself, also where a list of checksums was signed: provenance names the artifact.
+   * Before {@link needs} is asked for.
+   */
+  alsoOfArtifact(method: PreparedMethod): void {
+    this.#ofArtifact.push(method);
   }
 
   /** Judges the artifact, once. @param notChecked names of signatures beside it that no trust was given for */
@@ -46,7 +55,7 @@ export class ReleaseVerification {
     const beside = notChecked.length === 0 ? '' : `; not checked: ${notChecked.map(escapeForTerminal).join(', ')}`;
     const detail = notChecked.length === 0 ? undefined : { notChecked };
     this.#checks.unshift(passed('file', `read, ${count(message.size, 'byte')}${beside}`, detail));
-    if (this.#sums === undefined) this.#run(message);
+    if (this.#sums === undefined) this.#run(this.#methods, message);
     else if (this.#blocking() === undefined) {
       this.#try('checksums', () => {
         assertChecksums(message, this.#lines);
@@ -54,6 +63,7 @@ export class ReleaseVerification {
         return { reason: `the file is the one of ${lines} of the signed list` };
       });
     }
+    this.#run(this.#ofArtifact, message);
   }
 
   /**
@@ -95,7 +105,7 @@ export class ReleaseVerification {
   }
 
   #judgeSums(name: string, { name: listName, bytes }: NamedBytes): void {
-    this.#run(messageOfBytes(listName, bytes));
+    this.#run(this.#methods, messageOfBytes(listName, bytes));
     const blocking = this.#blocking();
     if (blocking !== undefined) {
       this.#checks.push(skipped('checksums', `not reached: ${blocking.name} failed`));
@@ -109,8 +119,8 @@ export class ReleaseVerification {
     }
   }
 
-  #run(message: Message): void {
-    for (const method of this.#methods) {
+  #run(methods: readonly PreparedMethod[], message: Message): void {
+    for (const method of methods) {
       const { checks, signers } = method.verify(message);
       this.#checks.push(...checks);
       this.#signers.push(...signers);

@@ -2,6 +2,7 @@ import { Command, Option } from 'clipanion';
 import { DaemonCommand } from '../../command.ts';
 import { EXIT, type ExitCode } from '../../exit-codes.ts';
 import { releaseFloor } from '../../release/floor.ts';
+import { readProvenance } from '../../release/provenance-io.ts';
 import { readTrusted } from '../../release/trusted.ts';
 import { verifyRelease } from '../../release/verify-io.ts';
 import { renderReport } from '../../render/report.ts';
@@ -38,6 +39,8 @@ export class ReleaseVerify extends DaemonCommand {
   identity = Option.String('--identity', { description: 'it must be signed by `WHO`' });
   key = Option.String('--key', { description: 'trust the public key in `KEY` (PEM: Ed25519, P-256, P-384)' });
   sums = Option.String('--sums', { description: 'what was signed is the list of checksums `FILE`' });
+  provenance = Option.String('--provenance', { description: 'check the SLSA provenance in `FILE`' });
+  policy = Option.String('--policy', { description: 'it must say what `POLICY` asks for' });
   sbom = Option.String('--sbom', { description: 'check the files that the signed list `SBOM` has' });
   sbomRoot = Option.String('--sbom-root', { description: 'these files are in `DIR`' });
   floor = Option.String('--floor', { description: 'it is at least `MOMENT` (2027-01-31)' });
@@ -47,8 +50,10 @@ export class ReleaseVerify extends DaemonCommand {
     const { file, sums, sbom, sbomRoot, signal } = this;
     const signatures = this.bundle === undefined ? this.signatures : [...this.signatures, this.bundle];
     const trusted = await readTrusted(this, floor);
+    const provenance = await readProvenance(this);
     const watch = { signal, progress: this.progress('verifying', { unit: 'bytes' }).update };
-    const report = await verifyRelease({ file, trusted, signatures, sums, sbom, sbomRoot, floor }, watch);
+    const request = { file, trusted, signatures, sums, sbom, sbomRoot, provenance, floor };
+    const report = await verifyRelease(request, watch);
     this.result(report, renderReport(report, this.style));
     return report.verdict === 'trusted' ? EXIT.done : EXIT.untrusted;
   }
