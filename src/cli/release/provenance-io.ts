@@ -1,4 +1,6 @@
 import type { PreparedMethod } from '../../verify/release/prepared.ts';
+import type { ReleasePolicy } from '../../verify/release/provenance/policy.ts';
+import type { SigstoreTrust } from '../../verify/release/sigstore/verify-bundle.ts';
 import { usageError } from '../errors.ts';
 import { readMaterial, readSignature } from './signatures-io.ts';
 import { certifiedTrust, keyedTrust, type SigstoreOptions, wantsCertificate } from './sigstore-trust.ts';
@@ -9,25 +11,35 @@ export type ProvenanceOptions = SigstoreOptions & {
   readonly policy?: string | undefined;
 };
 
+/** Who must have signed what sigstore holds. @throws CliError USAGE_OPTION; ReleaseError as `certifiedTrust` and `keyedTrust` */
+export async function sigstoreTrust(options: ProvenanceOptions): Promise<SigstoreTrust> {
+  if (wantsCertificate(options)) return certifiedTrust(options);
+  if (options.key !== undefined) return keyedTrust(readMaterial(options.key), options);
+  throw usageError('USAGE_OPTION', 'say who must have signed it: --identity and --issuer, or --key');
+}
+
+/** @throws ReleaseError POLICY_MALFORMED (usage) */
+export async function readPolicyFile(path: string): Promise<ReleasePolicy> {
+  const { readPolicy } = await import('../../verify/release/provenance/policy.ts');
+  return readPolicy(readMaterial(path));
+}
+
 /**
  * Provenance that the command line names, with the trust and the policy to judge it by. A policy is never dropped: one
  * without provenance is a mistake of whoever gives it, and so is provenance that demands nothing.
  * @throws CliError USAGE_OPTION, USAGE_VALUE; ReleaseError POLICY_MALFORMED, TRUSTED_ROOT_MALFORMED, KEY_REFUSED
  */
 export async function readProvenance(options: ProvenanceOptions): Promise<PreparedMethod | undefined> {
-  const { provenance, policy: policyFile, key, trustedRoot } = options;
+  const { provenance, policy: policyFile } = options;
   if (provenance === undefined && policyFile === undefined) return undefined;
   if (provenance === undefined || policyFile === undefined) {
     throw usageError('USAGE_OPTION', '--provenance and --policy go together: what was said, and what must be said');
   }
-  const { readPolicy } = await import('../../verify/release/provenance/policy.ts');
-  const policy = readPolicy(readMaterial(policyFile));
+  const policy = await readPolicyFile(policyFile);
   const signature = readSignature(provenance);
-  if (signature.kind !== 'sigstore')
+  if (signature.kind !== 'sigstore') {
     throw usageError('USAGE_VALUE', '--provenance takes a sigstore bundle, or several by the line');
-  if (wantsCertificate(options)) return (await certifiedTrust(options, policy)).prepare(signature);
-  if (key === undefined) {
-    throw usageError('USAGE_OPTION', 'say who must have signed the provenance: --identity and --issuer, or --key');
   }
-  return (await keyedTrust(readMaterial(key), trustedRoot, policy))(signature);
+  const { prepareSigstore } = await import('../../verify/release/sigstore-method.ts');
+  return prepareSigstore(signature.bytes, await sigstoreTrust(options), policy);
 }

@@ -1,9 +1,8 @@
 import { escapeForTerminal } from '../../core/terminal-text.ts';
-import type { ReleasePolicy } from '../../verify/release/provenance/policy.ts';
 import type { IdentityExpectation } from '../../verify/release/sigstore/identity.ts';
 import type { SigstoreRoot } from '../../verify/release/sigstore/trusted-root.ts';
+import type { SigstoreTrust } from '../../verify/release/sigstore/verify-bundle.ts';
 import { usageError } from '../errors.ts';
-import type { Trusted } from './choose.ts';
 import { readMaterial } from './signatures-io.ts';
 
 /** The trusted root that ships, by its name; a file of that name is `./public-good`. */
@@ -14,6 +13,7 @@ export type SigstoreOptions = {
   readonly identity?: string | undefined;
   readonly identityRegexp?: string | undefined;
   readonly issuer?: string | undefined;
+  readonly withoutLog?: boolean | undefined;
 };
 
 /** Whether a certificate is to be judged: then a bundle isn't judged by a plain key. */
@@ -23,10 +23,10 @@ export function wantsCertificate({ identityRegexp, issuer }: SigstoreOptions): b
 
 /**
  * Trust in a certified identity. All of it must be said: root, identity and issuer.
- * @throws CliError USAGE_OPTION; ReleaseError TRUSTED_ROOT_MALFORMED, IDENTITY_PATTERN
+ * @throws CliError USAGE_OPTION; ReleaseError TRUSTED_ROOT_MALFORMED
  */
-export async function certifiedTrust(options: SigstoreOptions, policy?: ReleasePolicy): Promise<Trusted> {
-  const { trustedRoot, issuer } = options;
+export async function certifiedTrust(options: SigstoreOptions): Promise<SigstoreTrust> {
+  const { trustedRoot, issuer, withoutLog } = options;
   if (trustedRoot === undefined) {
     throw usageError(
       'USAGE_OPTION',
@@ -35,39 +35,29 @@ export async function certifiedTrust(options: SigstoreOptions, policy?: ReleaseP
   }
   if (issuer === undefined)
     throw usageError('USAGE_OPTION', 'say with --issuer who must have vouched for the identity');
-  const trust = { root: await readRoot(trustedRoot), identity: expectedIdentity(options, issuer) };
-  const { prepareSigstore } = await import('../../verify/release/sigstore-method.ts');
-  return {
-    name: 'sigstore',
-    option: '--trusted-root',
-    kinds: ['sigstore'],
-    prepare: ({ bytes }) => prepareSigstore(bytes, trust, policy),
-  };
+  if (withoutLog === true)
+    throw usageError('USAGE_OPTION', '--without-log is for a plain --key; a certificate needs the log');
+  return { root: await readRoot(trustedRoot), identity: expectedIdentity(options, issuer) };
+}
+
+/**
+ * Trust in a plain key, for a bundle that has its signature in it. The signature must be in a log of the trusted root
+ * (the public-good one, unless another is named): a log entry that was taken away looks like one that never was.
+ * @throws ReleaseError KEY_REFUSED, TRUSTED_ROOT_MALFORMED
+ */
+export async function keyedTrust(
+  key: Uint8Array,
+  { trustedRoot, withoutLog }: SigstoreOptions,
+): Promise<SigstoreTrust> {
+  const { parseReleaseKey } = await import('../../verify/release/release-key.ts');
+  const root = await readRoot(trustedRoot ?? PUBLIC_GOOD);
+  return { root, key: parseReleaseKey(key), thresholds: { logs: withoutLog === true ? 0 : 1 } };
 }
 
 function expectedIdentity({ identity, identityRegexp }: SigstoreOptions, issuer: string): IdentityExpectation {
   if (identity !== undefined && identityRegexp === undefined) return { identity, issuer };
   if (identity === undefined && identityRegexp !== undefined) return { identityPattern: identityRegexp, issuer };
   throw usageError('USAGE_OPTION', 'say who must have signed: either --identity WHO or --identity-regexp PATTERN');
-}
-
-/**
- * Trust in a plain key, for a bundle that has its signature in it. With a trusted root the signature must be in one of
- * its logs, too.
- */
-export async function keyedTrust(
-  key: Uint8Array,
-  trustedRoot: string | undefined,
-  policy?: ReleasePolicy,
-): Promise<Trusted['prepare']> {
-  const [{ parseReleaseKey }, { prepareSigstore }, root] = await Promise.all([
-    import('../../verify/release/release-key.ts'),
-    import('../../verify/release/sigstore-method.ts'),
-    readRoot(trustedRoot ?? PUBLIC_GOOD),
-  ]);
-  const logs = trustedRoot === undefined ? 0 : 1;
-  const trust = { root, key: parseReleaseKey(key), thresholds: { logs } };
-  return ({ bytes }) => prepareSigstore(bytes, trust, policy);
 }
 
 async function readRoot(named: string): Promise<SigstoreRoot> {

@@ -54,28 +54,39 @@ export async function readTrusted(options: TrustOptions, floor: Time): Promise<T
   const isCertified = wantsCertificate(options);
   if (key !== undefined) {
     const bytes = readMaterial(key);
-    const { prepareRaw } = await import('../../verify/release/raw-method.ts');
-    const keyed = isCertified ? undefined : await keyedTrust(bytes, options.trustedRoot);
+    const [{ prepareRaw }, { prepareSigstore }] = await Promise.all([
+      import('../../verify/release/raw-method.ts'),
+      import('../../verify/release/sigstore-method.ts'),
+    ]);
+    const keyed = isCertified ? undefined : await keyedTrust(bytes, options);
     trusted.push({
       name: 'key',
       option: '--key',
       kinds: keyed === undefined ? ['raw'] : ['raw', 'sigstore'],
       prepare: (signature) =>
-        signature.kind === 'sigstore' && keyed !== undefined ? keyed(signature) : prepareRaw(signature.bytes, bytes),
+        signature.kind === 'sigstore' && keyed !== undefined
+          ? prepareSigstore(signature.bytes, keyed)
+          : prepareRaw(signature.bytes, bytes),
     });
   }
-  if (isCertified) trusted.push(await certifiedTrust(options));
+  if (isCertified) {
+    const trust = await certifiedTrust(options);
+    const { prepareSigstore } = await import('../../verify/release/sigstore-method.ts');
+    const prepare: Trusted['prepare'] = (signature) => prepareSigstore(signature.bytes, trust);
+    trusted.push({ name: 'sigstore', option: '--trusted-root', kinds: ['sigstore'], prepare });
+  }
   return trusted;
 }
 
 /** An option that would be ignored is a mistake: who gives it believes that it counts. */
 function assertUsed(options: TrustOptions): void {
-  const { sshSigners, sshRevoked, sshNamespace, identity, key, trustedRoot } = options;
+  const { sshSigners, sshRevoked, sshNamespace, identity, key, trustedRoot, withoutLog } = options;
   const isCertified = wantsCertificate(options);
   const unused = {
     ...(sshSigners === undefined ? { '--ssh-revoked': sshRevoked, '--ssh-namespace': sshNamespace } : {}),
     ...(sshSigners === undefined && !isCertified ? { '--identity': identity } : {}),
     ...(key === undefined && !isCertified ? { '--trusted-root': trustedRoot } : {}),
+    ...(key === undefined && withoutLog === true ? { '--without-log': '' } : {}),
   };
   for (const [option, value] of Object.entries(unused)) {
     if (value !== undefined)
@@ -93,5 +104,6 @@ const COMPANIONS: Readonly<Record<string, string>> = {
   '--ssh-revoked': 'give --ssh-signers too',
   '--ssh-namespace': 'give --ssh-signers too',
   '--identity': 'give --issuer and --trusted-root, or --ssh-signers, too',
+  '--without-log': 'give --key too',
   '--trusted-root': 'give --identity and --issuer, or --key, too',
 };

@@ -228,7 +228,7 @@ describe('release verify', () => {
     expectError(await where.run('@tool.tar', '--minisign', '@large'), 'FILE_TOO_LARGE', 3);
     expectError(await where.run('@tool.tar', '--minisign', '@none'), 'FILE_NOT_FOUND', 1);
     expectError(await where.run('@nothing.tar', '--minisign', '@trust/mini.pub'), 'FILE_NOT_FOUND', 1);
-    expectError(await where.run('@trust', '--minisign', '@trust/mini.pub'), 'DIRECTORY_TYPE', 3);
+    expectError(await where.run('@trust', '--minisign', '@trust/mini.pub'), 'USAGE_OPTION', 2);
   });
 
   it('judges an allowed signer by the floor it is told, never by a clock', async () => {

@@ -1,7 +1,12 @@
 import { Command, Option } from 'clipanion';
+import type { Report } from '../../../core/checks.ts';
+import type { Time } from '../../../core/time.ts';
 import { DaemonCommand } from '../../command.ts';
+import { usageError } from '../../errors.ts';
 import { EXIT, type ExitCode } from '../../exit-codes.ts';
+import { isDirectory } from '../../files-io.ts';
 import { releaseFloor } from '../../release/floor.ts';
+import { verifyImage } from '../../release/image-io.ts';
 import { readProvenance } from '../../release/provenance-io.ts';
 import { readTrusted } from '../../release/trusted.ts';
 import { verifyRelease } from '../../release/verify-io.ts';
@@ -31,13 +36,15 @@ export class ReleaseVerify extends DaemonCommand {
   trustedRoot = Option.String('--trusted-root', { description: 'trust the sigstore root in `FILE`, or public-good' });
   issuer = Option.String('--issuer', { description: 'the identity must be vouched for by `URL`' });
   identityRegexp = Option.String('--identity-regexp', { description: 'all of the identity must match `PATTERN`' });
+  withoutLog = Option.Boolean('--without-log', false, { description: 'a bundle by --key need be in no log' });
+  image = Option.String('--image', { description: 'the image `NAME` or sha256:… of several in FILE, an OCI layout' });
   minisign = Option.String('--minisign', { description: 'trust the minisign key in `KEY`, or RW… itself' });
   signify = Option.String('--signify', { description: 'trust the signify key in `KEY`' });
   sshSigners = Option.String('--ssh-signers', { description: 'trust the SSH keys in the allowed signers `FILE`' });
   sshRevoked = Option.String('--ssh-revoked', { description: 'refuse the SSH keys in `FILE`' });
   sshNamespace = Option.String('--ssh-namespace', { description: 'made for the namespace `NAME` (default: file)' });
   identity = Option.String('--identity', { description: 'it must be signed by `WHO`' });
-  key = Option.String('--key', { description: 'trust the public key in `KEY` (PEM: Ed25519, P-256, P-384)' });
+  key = Option.String('--key', { description: 'trust the public key in `KEY` (PEM, SPKI)' });
   sums = Option.String('--sums', { description: 'what was signed is the list of checksums `FILE`' });
   provenance = Option.String('--provenance', { description: 'check the SLSA provenance in `FILE`' });
   policy = Option.String('--policy', { description: 'it must say what `POLICY` asks for' });
@@ -47,14 +54,36 @@ export class ReleaseVerify extends DaemonCommand {
 
   async run(): Promise<ExitCode> {
     const floor = await releaseFloor(this.dataDirectory, this.floor, this.now);
+    const report = isDirectory(this.file) ? await this.#image(floor) : await this.#file(floor);
+    this.result(report, renderReport(report, this.style));
+    return report.verdict === 'trusted' ? EXIT.done : EXIT.untrusted;
+  }
+
+  /** An OCI layout: its signatures lie in it, and are sigstore's. */
+  async #image(floor: Time): Promise<Report> {
+    const others = [
+      this.minisign,
+      this.signify,
+      this.sshSigners,
+      this.sums,
+      this.sbom,
+      this.bundle,
+      ...this.signatures,
+    ];
+    if (others.some((given) => given !== undefined)) {
+      throw usageError('USAGE_OPTION', 'an image in a directory is judged by the sigstore signatures in it alone');
+    }
+    return verifyImage(this, floor, this.signal);
+  }
+
+  async #file(floor: Time): Promise<Report> {
+    if (this.image !== undefined) throw usageError('USAGE_OPTION', '--image names one in an OCI layout directory');
     const { file, sums, sbom, sbomRoot, signal } = this;
     const signatures = this.bundle === undefined ? this.signatures : [...this.signatures, this.bundle];
     const trusted = await readTrusted(this, floor);
     const provenance = await readProvenance(this);
     const watch = { signal, progress: this.progress('verifying', { unit: 'bytes' }).update };
     const request = { file, trusted, signatures, sums, sbom, sbomRoot, provenance, floor };
-    const report = await verifyRelease(request, watch);
-    this.result(report, renderReport(report, this.style));
-    return report.verdict === 'trusted' ? EXIT.done : EXIT.untrusted;
+    return verifyRelease(request, watch);
   }
 }

@@ -1,0 +1,92 @@
+import { createHash } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import {
+  attestationBundle,
+  bundleBytes,
+  leaf,
+  messageBundle,
+  OWN_IDENTITY,
+  OWN_ISSUER,
+  ownRoot,
+  pemOf,
+  statementAbout,
+} from '../../support/sigstore-authority.ts';
+import { DATA, place, verify } from './place.ts';
+
+const signer = leaf();
+const WHO = ['--trusted-root', '@trust/root.json', '--identity', OWN_IDENTITY, '--issuer', OWN_ISSUER];
+const MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
+
+/** An OCI layout of one image of one layer, with a signature about `about`, by default the image. */
+function layout(about?: string, layer = 'layer') {
+  const files: Record<string, string | Uint8Array> = { 'trust/root.json': new Uint8Array(ownRoot()) };
+  const blob = (content: Uint8Array | object, mediaType: string) => {
+    const bytes = content instanceof Uint8Array ? content : Buffer.from(JSON.stringify(content));
+    const hex = createHash('sha256').update(bytes).digest('hex');
+    files[`image/blobs/sha256/${hex}`] = bytes;
+    return { mediaType, digest: `sha256:${hex}`, size: bytes.length };
+  };
+  const config = blob({}, 'application/vnd.oci.image.config.v1+json');
+  const layers = [blob(Buffer.from('layer'), 'application/vnd.oci.image.layer.v1.tar')];
+  const image = blob({ schemaVersion: 2, config, layers }, MANIFEST);
+  const statement = statementAbout([{ name: 'x', digest: { sha256: about ?? image.digest.slice(7) } }]);
+  const type = 'application/vnd.dev.sigstore.bundle.v0.3+json';
+  const bundle = blob(bundleBytes(attestationBundle(signer, statement)), type);
+  const signature = blob({ schemaVersion: 2, artifactType: type, config, layers: [bundle], subject: image }, MANIFEST);
+  files[`image/blobs/sha256/${layers[0]?.digest.slice(7)}`] = layer;
+  files['image/oci-layout'] = '{"imageLayoutVersion":"1.0.0"}';
+  files['image/index.json'] = JSON.stringify({ schemaVersion: 2, manifests: [image, signature] });
+  return { where: place(files), digest: image.digest };
+}
+
+describe('release verify of an image in an OCI layout', () => {
+  it('trusts the named identity, by what lies in the layout', async () => {
+    const { where, digest } = layout();
+    const { report } = await verify(where, '@image', ...WHO);
+    expect(report.verdict).toBe('trusted');
+    expect(report.signers).toMatchObject([{ identity: OWN_IDENTITY }]);
+    expect((await verify(where, '@image', ...WHO, '--image', digest)).report.verdict).toBe('trusted');
+  });
+
+  it('refuses another identity, another image, and a changed layer', async () => {
+    const other = [...WHO.slice(0, 3), 'https://evil.example', ...WHO.slice(4)];
+    expect((await verify(layout().where, '@image', ...other)).report.verdict).toBe('refused');
+    expect((await verify(layout('0'.repeat(64)).where, '@image', ...WHO)).report.verdict).toBe('refused');
+    const { codes } = await verify(layout(undefined, 'evil!').where, '@image', ...WHO);
+    expect(codes).toContainEqual(['blobs', 'BLOB_MISMATCH']);
+  });
+
+  it.each<[string, string[], string]>([
+    ['what judges no image', ['@image', '--minisign', '@trust/mini.pub'], 'sigstore signatures in it alone'],
+    ['nobody to trust', ['@image'], '--identity and --issuer'],
+    ['an image name for a file', ['@tool.tar', '--image', 'x'], 'OCI layout'],
+  ])('asks: %s', async (_, args, hint) => {
+    const ran = await layout().where.run(...args);
+    expect([ran.code, ran.stdout]).toEqual([2, '']);
+    expect(ran.stderr).toContain(hint);
+  });
+});
+
+describe('release verify of a bundle by a plain key', () => {
+  const files = {
+    'trust/root.json': new Uint8Array(ownRoot()),
+    'trust/pub.pem': pemOf('PUBLIC KEY', signer.key.publicKey.export({ format: 'der', type: 'spki' })),
+    'tool.json': JSON.stringify(messageBundle(signer, DATA, { plainKey: true })),
+  };
+  const keyed = ['@tool.tar', '--bundle', '@tool.json', '--key', '@trust/pub.pem'];
+
+  it('wants the signature in a log of the named root', async () => {
+    expect((await verify(place(files), ...keyed, '--trusted-root', '@trust/root.json')).report.verdict).toBe('trusted');
+    expect((await verify(place(files), ...keyed)).report.verdict).toBe('refused');
+  });
+
+  it('that is in no log is accepted only when asked for', async () => {
+    const { verificationMaterial, ...rest } = messageBundle(signer, DATA, { plainKey: true }) as {
+      verificationMaterial: object;
+    };
+    const bare = JSON.stringify({ ...rest, verificationMaterial: { ...verificationMaterial, tlogEntries: [] } });
+    const where = place({ ...files, 'tool.json': bare });
+    expect((await verify(where, ...keyed, '--trusted-root', '@trust/root.json')).report.verdict).toBe('refused');
+    expect((await verify(where, ...keyed, '--without-log')).report.verdict).toBe('trusted');
+  });
+});
