@@ -123,6 +123,10 @@ export class ReleaseVerification {
     for (const method of methods) {
       const { checks, signers } = method.verify(message);
       this.#checks.push(...checks);
+      // Passing without saying who signed would be a yes from nobody.
+      if (signers.length === 0 && checks.every(({ status }) => status === 'pass')) {
+        this.#checks.push(failed(method.name, 'SIGNATURE_MISSING', 'nobody was found to have signed it'));
+      }
       this.#signers.push(...signers);
     }
   }

@@ -1,22 +1,20 @@
-import { passed, skipped } from '../../core/checks.ts';
+import { passed } from '../../core/checks.ts';
 import { DaemonEyeError } from '../../core/errors.ts';
 import { escapeForTerminal } from '../../core/terminal-text.ts';
-import type { Message } from './message.ts';
-import type { MethodOutcome } from './method.ts';
 import type { MessageNeed, PreparedMethod } from './prepared.ts';
 import type { ReleasePolicy } from './provenance/policy.ts';
 import type { ReleaseKey } from './release-key.ts';
 import { identityMatcher } from './sigstore/identity.ts';
-import { judgeOutcomes, verifyBundleLines } from './sigstore/many.ts';
+import { sigstoreMaterial, verifySigstoreMaterial } from './sigstore/material.ts';
 import { readBundle } from './sigstore/read-bundle.ts';
 import { signedDigest } from './sigstore/signature-content.ts';
 import { readStatement } from './sigstore/statement.ts';
-import { type SigstoreOutcome, type SigstoreTrust, verifySigstoreBundle } from './sigstore/verify-bundle.ts';
+import type { SigstoreTrust } from './sigstore/verify-bundle.ts';
 
 const SUBJECT_HASHES = ['sha256', 'sha384', 'sha512'] as const;
 
 /**
- * A sigstore bundle, or several by the line: a signature over the message, or an attestation about it.
+ * A sigstore bundle, several by the line, or cosign's own form: a signature over the message, or an attestation about it.
  * @param policy what provenance in it must say; nothing else is accepted then
  * @throws ReleaseError IDENTITY_PATTERN
  */
@@ -28,37 +26,16 @@ export function prepareSigstore(bundle: Uint8Array, trust: SigstoreTrust, policy
     name: 'sigstore',
     needs: sigstoreNeeds(bundle, trust.key),
     verify: (message) => {
-      const { checks, signers } = outcomeOf(message, bundle, trust, policy);
+      const { checks, signers } = verifySigstoreMaterial(message, bundle, trust, policy);
       return { checks: [passed('trusted-root', escapeForTerminal(said)), ...checks], signers };
     },
   };
 }
 
-function outcomeOf(message: Message, bytes: Uint8Array, trust: SigstoreTrust, policy?: ReleasePolicy): MethodOutcome {
-  if (isOneDocument(bytes)) return judgeOne(verifySigstoreBundle(message, bytes, trust), policy);
-  return verifyBundleLines(message, bytes, trust, policy);
-}
-
-/** Its own checks stay as they are; a policy adds one, which is not reached where the bundle was refused. */
-function judgeOne(outcome: SigstoreOutcome, policy?: ReleasePolicy): MethodOutcome {
-  if (policy === undefined) return outcome;
-  if (outcome.proof !== undefined) return judgeOutcomes([outcome], policy);
-  return { checks: [...outcome.checks, skipped('provenance', 'not reached: the bundle was refused')], signers: [] };
-}
-
-/** Written over several lines or not; what is neither is refused by its own check. */
-function isOneDocument(bytes: Uint8Array): boolean {
-  const lines = Buffer.from(bytes)
-    .toString('latin1')
-    .split('\n')
-    .filter((line) => line.trim() !== '');
-  return !(lines.length > 1 && lines.every((line) => line.startsWith('{') && line.trimEnd().endsWith('}')));
-}
-
 /** What cannot be read is refused later, by its own check. */
 function sigstoreNeeds(bytes: Uint8Array, key: ReleaseKey | undefined): MessageNeed[] {
   // Of several, none is looked into before its turn: each may name any of these.
-  if (!isOneDocument(bytes)) return [...SUBJECT_HASHES];
+  if (sigstoreMaterial(bytes) !== 'bundle') return [...SUBJECT_HASHES];
   try {
     const { content } = readBundle(bytes);
     if (content.$case === 'dsseEnvelope') {

@@ -73,7 +73,7 @@ describe('release verify with provenance', () => {
       { 'trust/policy.json': '{"source":"https://github.com/evil/repo"}' },
       ['provenance', 'POLICY_NOT_MET'],
     ],
-    ['another artifact', { 'prov.json': about(OTHER_HEX) }, ['provenance', 'skipped']],
+    ['another artifact', { 'prov.json': about(OTHER_HEX) }, ['artifact', 'SUBJECT_MISMATCH']],
     [
       'a signature where provenance was asked for',
       { 'prov.json': JSON.stringify(messageBundle(signer, DATA)) },
