@@ -25,7 +25,7 @@ function place() {
     at,
     read: (name: string) => new Uint8Array(readFileSync(at(name))),
     run: (command: string, ...args: string[]) =>
-      execFileSync(command, args, { cwd: directory, stdio: ['pipe', 'pipe', 'ignore'], input: '\n\n' }),
+      execFileSync(command, args, { cwd: directory, stdio: ['ignore', 'pipe', 'ignore'] }),
   };
 }
 
