@@ -15,5 +15,6 @@ if not exist "%root%\dist\src\cli\main.js" (
 )
 set NODE_OPTIONS=
 set NODE_PATH=
+set NODE_COMPILE_CACHE=
 set DEBUG_CLI=
 "%node%" "%root%\dist\src\cli\main.js" %*

@@ -250,7 +250,6 @@ describe('openBundle', () => {
     ['zip', 'zip', 'PK\x03\x04'],
     ['xz', 'unxz', Uint8Array.of(0xfd, 0x37, 0x7a, 0x58, 0x5a, 0)],
     ['zstd', 'unzstd', Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd)],
-    ['age', 'age --decrypt', 'age-encryption.org/v1\n'],
     ['text', 'neither a bundle directory nor a tar', 'hello'],
     ['nothing', 'neither a bundle directory nor a tar', ''],
     ['zeros', 'neither a bundle directory nor a tar', new Uint8Array(10_240)],
@@ -259,6 +258,13 @@ describe('openBundle', () => {
     writeFileSync(path, bytes);
     await expectCodeAsync(openBundle(path), 'NOT_A_BUNDLE');
     await expect(openBundle(path)).rejects.toMatchObject({ fault: 'failed', message: expect.stringContaining(advice) });
+  });
+
+  it('ENCRYPTED: age, and nobody who opens it', async () => {
+    const path = join(tempDirectory(), 'x.tar');
+    writeFileSync(path, 'age-encryption.org/v1\n');
+    await expectCodeAsync(openBundle(path), 'ENCRYPTED');
+    await expect(openBundle(path)).rejects.toMatchObject({ message: expect.stringContaining('--identity') });
   });
 
   it('NOT_A_BUNDLE: a directory without an envelope, a pipe, a device', async () => {

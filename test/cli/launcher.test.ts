@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { RELEASE } from '../../src/core/release.ts';
@@ -80,8 +80,11 @@ describe('the launcher', () => {
   it('is not moved by settings for another Node.js, nor by the debugging of its parser', async () => {
     const preload = join(tempDirectory(), 'preload.cjs');
     writeFileSync(preload, 'process.stdout.write("preloaded"); process.exit(9);');
-    const env = { NODE_OPTIONS: `--require ${preload}`, NODE_PATH: '/nowhere', DEBUG_CLI: '1', CDPATH: '/' };
+    const cache = tempDirectory();
+    const settings = { NODE_OPTIONS: `--require ${preload}`, NODE_PATH: '/nowhere', NODE_COMPILE_CACHE: cache };
+    const env = { ...settings, DEBUG_CLI: '1', CDPATH: '/' };
     const { stdout, code } = await daemoneye(['version', '--json'], { env });
+    expect(readdirSync(cache)).toEqual([]);
     expect([(JSON.parse(stdout) as typeof RELEASE).version, code]).toEqual([RELEASE.version, 0]);
   });
 

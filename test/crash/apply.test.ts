@@ -20,7 +20,7 @@ const CALLS = ['rename', 'fsync', 'fdatasync', 'symlink', 'rmdir', 'pwrite64'];
 const MORE = ['mkdir', 'unlink', 'ftruncate', 'fchmod', 'chmod', 'write'];
 const canTrace = spawnSync('strace', ['-e', 'trace=none', 'true']).status === 0;
 /** Under `SLOW=1` every call, and every kind; otherwise the first few and some of the rest. */
-const following = (nth: number): number => (SLOW || nth < 3 ? nth + 1 : nth + 9);
+const following = (nth: number): number => (SLOW || nth < 3 ? nth + 1 : nth + 17);
 
 if (!canTrace) console.warn('SKIPPED: killing an apply at its system calls needs strace');
 

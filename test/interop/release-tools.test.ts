@@ -44,7 +44,8 @@ describe.skipIf(!hasTool('minisign'))('minisign itself (skipped without it)', ()
     const key = parseMinisignKey(read('key.pub'));
     const verdict = verifyMinisign(messageOfBytes('tool.tar', read('tool.tar')), signature, key);
     expect(verdict.trustedComment).toBe('made for a test');
-    expect(Buffer.from(read('key.pub')).toString()).toContain(verdict.keyId);
+    // It leaves out leading zeros.
+    expect(Buffer.from(read('key.pub')).toString()).toContain(verdict.keyId.replace(/^0+/, ''));
     const other = messageOfBytes('tool.tar', flipped(read('tool.tar')));
     expectCode(() => verifyMinisign(other, signature, key), 'MINISIGN_SIGNATURE');
   });
