@@ -46,7 +46,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     missed.splice(0, missed.length - MAX_MISSED);
   });
   const before = await lastLine(paths.log);
-  log = opened.use(await AgentLog.open(paths.log, key, surroundings, store, room));
+  log = opened.use(await AgentLog.open(paths.log, key, { ...surroundings, quota: settled.logsBytes }, store, room));
   await catchUp(paths.log, store, room, () => undefined);
   const core = new AgentCore({
     ...settled,

@@ -89,7 +89,7 @@ export class AgentLog implements AsyncDisposable {
   static async open(
     directory: string,
     key: PrivateKey,
-    surroundings: Surroundings,
+    surroundings: Surroundings & { readonly quota: number },
     store: EventStore,
     room: Room,
   ): Promise<AgentLog> {

@@ -1,5 +1,5 @@
 import type { Time } from '../core/time.ts';
-import { DEFAULT_INTERVAL_MS, DEFAULT_SOCKETS_MS } from '../ipc/procmond-launch.ts';
+import { DEFAULT_INTERVAL_MS, DEFAULT_LOG_BYTES, DEFAULT_SOCKETS_MS } from '../ipc/procmond-launch.ts';
 import type { Surroundings } from '../ledger/composer.ts';
 import type { AlertRecord } from './alerts/record.ts';
 import { STORE_AGE_MS, STORE_BYTES } from './format.ts';
@@ -26,6 +26,8 @@ export type AgentOptions = {
   /** Age, and size in bytes, at which rows leave the event store. */
   readonly storeAgeMs?: number;
   readonly storeBytes?: number;
+  /** Bytes that the lines of procmond's log may have, and those of the agent's. */
+  readonly logsBytes?: number;
   /** Whether names of environment variables are logged, and the values sealed. */
   readonly environment?: boolean;
 };
@@ -43,6 +45,7 @@ export function settle(options: AgentOptions): Settled {
     socketsMs: DEFAULT_SOCKETS_MS,
     storeAgeMs: STORE_AGE_MS,
     storeBytes: STORE_BYTES,
+    logsBytes: DEFAULT_LOG_BYTES,
     environment: false,
     ...options,
   };

@@ -27,7 +27,14 @@ export async function runProcmond(
   const surroundings = machineSurroundings();
   const { boot, clock } = surroundings;
   const lastSeen = await lastMoment(options.log);
-  await using writer = await openLedgerWriter({ directory: options.log, key, boot, clock, random: systemRandom });
+  await using writer = await openLedgerWriter({
+    directory: options.log,
+    key,
+    boot,
+    clock,
+    random: systemRandom,
+    quota: options.logBytes,
+  });
   closeNativeDoors();
   await using sealer = await openSealer({
     directory: options.sealed,

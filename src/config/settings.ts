@@ -12,6 +12,8 @@ export type Settings = {
   /** Age at which rows leave the event store. */
   readonly 'retention.store_days': number;
   readonly 'retention.store_mib': number;
+  /** How much the lines of each of procmond's and the agent's logs may take; at that, intake stops. */
+  readonly 'retention.logs_mib': number;
   readonly sinks: readonly SinkSetting[];
   /** How many operators besides the one who asks must agree. */
   readonly 'approvals.trace': number;
@@ -32,6 +34,7 @@ export const DEFAULTS: Settings = {
   'agent.environment': false,
   'retention.store_days': 30,
   'retention.store_mib': 512,
+  'retention.logs_mib': 8192,
   sinks: [],
   'approvals.trace': 0,
   'approvals.reveal': 0,

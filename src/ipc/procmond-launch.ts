@@ -24,10 +24,13 @@ export type ProcmondOptions = {
   readonly socketsMs: number;
   /** Whether names of environment variables are logged, and the values sealed. */
   readonly environment: boolean;
+  /** Bytes that the lines of its log may have. */
+  readonly logBytes: number;
 };
 
 export const DEFAULT_INTERVAL_MS = 250;
 export const DEFAULT_SOCKETS_MS = 1000;
+export const DEFAULT_LOG_BYTES = 8 * 2 ** 30;
 const MIN_INTERVAL_MS = 10;
 const MAX_INTERVAL_MS = 3_600_000;
 
@@ -59,7 +62,7 @@ export function procmondMain(): string {
  * @throws IpcError LAUNCH_OPTIONS for a path that is not absolute or would be read as a pattern
  */
 export function procmondArguments(options: ProcmondOptions, main: string = procmondMain()): string[] {
-  const { log, sealed, key, recipients, intervalMs, socketsMs, environment } = options;
+  const { log, sealed, key, recipients, intervalMs, socketsMs, environment, logBytes } = options;
   for (const path of [log, sealed, key]) assertPlainPath(path);
   return [
     '--permission',
@@ -79,6 +82,7 @@ export function procmondArguments(options: ProcmondOptions, main: string = procm
     `--key=${key}`,
     `--interval=${intervalMs}`,
     `--sockets=${socketsMs}`,
+    `--quota=${logBytes}`,
     ...(environment ? ['--environment'] : []),
     ...recipients.map((recipient) => `--recipient=${recipient}`),
   ];
@@ -95,7 +99,7 @@ function assertPlainPath(path: string): void {
  * @throws IpcError LAUNCH_OPTIONS
  */
 export function parseProcmondArguments(args: readonly string[]): ProcmondOptions {
-  const { log, sealed, key, interval, sockets, environment, recipient } = parse(args);
+  const { log, sealed, key, interval, sockets, environment, quota, recipient } = parse(args);
   if (log === undefined || sealed === undefined || key === undefined) {
     throw new IpcError('LAUNCH_OPTIONS', 'procmond needs --log, --sealed and --key; let the agent start it');
   }
@@ -108,6 +112,7 @@ export function parseProcmondArguments(args: readonly string[]): ProcmondOptions
     intervalMs: parseMilliseconds('--interval', interval, DEFAULT_INTERVAL_MS, MIN_INTERVAL_MS),
     socketsMs: parseMilliseconds('--sockets', sockets, DEFAULT_SOCKETS_MS, 0),
     environment: environment ?? false,
+    logBytes: parseBytes('--quota', quota),
   };
 }
 
@@ -122,6 +127,7 @@ function parse(args: readonly string[]) {
         interval: { type: 'string' },
         sockets: { type: 'string' },
         environment: { type: 'boolean' },
+        quota: { type: 'string' },
         recipient: { type: 'string', multiple: true },
       },
     });
@@ -129,6 +135,12 @@ function parse(args: readonly string[]) {
   } catch (cause) {
     throw new IpcError('LAUNCH_OPTIONS', `procmond can't read its arguments: ${messageOf(cause)}`, { cause });
   }
+}
+
+function parseBytes(name: string, text: string | undefined): number {
+  const value = text === undefined ? DEFAULT_LOG_BYTES : Number(text);
+  if (Number.isSafeInteger(value) && value > 0) return value;
+  throw new IpcError('LAUNCH_OPTIONS', `procmond's ${name} must be a number of bytes`);
 }
 
 function parseMilliseconds(name: string, text: string | undefined, whenAbsent: number, least: number): number {

@@ -10,7 +10,7 @@ const PROBE = join(import.meta.dirname, 'probe.ts');
 function probe() {
   const where = place();
   const { data: _, ...paths } = where;
-  const options = { ...paths, recipients: [], intervalMs: 20, socketsMs: 0, environment: false };
+  const options = { ...paths, recipients: [], intervalMs: 20, socketsMs: 0, environment: false, logBytes: 10_000_000 };
   const ran = spawnSync(process.execPath, procmondArguments(options, PROBE), { cwd: '/', env: {}, encoding: 'utf8' });
   return { where, ...ran };
 }

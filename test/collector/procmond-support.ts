@@ -202,7 +202,7 @@ export function sharedProcmond(options: () => Promise<WatchOptions> | WatchOptio
 
 async function launch(where: Place, options: WatchOptions): Promise<Watched> {
   const { data: _, ...paths } = where;
-  const quiet = { recipients: [], intervalMs: 20, socketsMs: 0, environment: false };
+  const quiet = { recipients: [], intervalMs: 20, socketsMs: 0, environment: false, logBytes: 10_000_000 };
   return new Watched(await spawnProcmond({ ...paths, ...quiet, main: await compiledMain(), ...options }));
 }
 

@@ -4,6 +4,7 @@ import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { blake3 } from 'hash-wasm';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { entriesFileName } from '../../src/ledger/format.ts';
 import { openLedgerReader } from '../../src/ledger/reader-io.ts';
 import { verifyLedger } from '../../src/ledger/verify-io.ts';
 import { findSealed } from '../../src/seal/reader-io.ts';
@@ -245,6 +246,19 @@ describe.skipIf(process.platform !== 'linux')('procmond', () => {
     assertContract(procmond.seen);
     const { body } = await procmond.ask({ case: 'healthRequest', value: {} });
     expect(body.case === 'health' && body.value.state).toBe('watching');
+  });
+
+  it('stops taking entries when its log has used up its quota, says so in it, and still ends in good order', async () => {
+    const where = place();
+    // Less than what it says of the processes that are here already.
+    const procmond = await watch(where, { logBytes: 4000 });
+    const started = procmond.start().catch(() => undefined);
+    const lines = () => readFileSync(join(where.log, 'entries', entriesFileName(0)), 'utf8');
+    await expect.poll(lines, { timeout: 30_000, interval: 50 }).toContain('"cause":"limit"');
+    expect(Buffer.byteLength(lines())).toBeLessThan(4000 + 1024 * 1024);
+    await procmond.stop();
+    await started;
+    expect((await verifyLedger(where.log, { key: KEY.publicKey })).verdict).toBe('trusted');
   });
 
   it('writes nothing in clear but what the agent gets: the value is sealed, and opens to what was committed to', async () => {

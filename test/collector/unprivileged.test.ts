@@ -44,7 +44,14 @@ describe.skipIf(!canChange)('procmond as a user without privilege', () => {
     giveAway(where.data);
     const { recipient } = await person();
     const { data: _, ...paths } = where;
-    const options = { ...paths, recipients: [recipient], intervalMs: 20, socketsMs: 100, environment: true };
+    const options = {
+      ...paths,
+      recipients: [recipient],
+      intervalMs: 20,
+      socketsMs: 100,
+      environment: true,
+      logBytes: 10_000_000,
+    };
     const args = procmondArguments(options, await compiledMain());
     const procmond = new Watched(await spawnCollector(...as(NOBODY, process.execPath, args)));
     onTestFinished(() => procmond.process.kill('SIGKILL'));
@@ -94,7 +101,14 @@ describe.skipIf(!canChange)('procmond as a user without privilege', () => {
   it('says so when its log is not its own', async () => {
     const where = place();
     const { data: _, ...paths } = where;
-    const options = { ...paths, recipients: [], intervalMs: 20, socketsMs: 0, environment: false };
+    const options = {
+      ...paths,
+      recipients: [],
+      intervalMs: 20,
+      socketsMs: 0,
+      environment: false,
+      logBytes: 10_000_000,
+    };
     const args = procmondArguments(options, await compiledMain());
     const child = await spawnCollector(...as(NOBODY, process.execPath, args));
     const { code, complaint } = await child.exited;

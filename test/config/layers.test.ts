@@ -8,7 +8,7 @@ import { LAYERS, resolveSettings, type SettingsLayer } from '../../src/config/la
 import { parseSettings } from '../../src/config/parse.ts';
 import { DEFAULTS, isSignedOnly, SETTING_NAMES, type SettingName } from '../../src/config/settings.ts';
 import { utf8 } from '../../src/core/bytes.ts';
-import { DEFAULT_INTERVAL_MS, DEFAULT_SOCKETS_MS } from '../../src/ipc/procmond-launch.ts';
+import { DEFAULT_INTERVAL_MS, DEFAULT_LOG_BYTES, DEFAULT_SOCKETS_MS } from '../../src/ipc/procmond-launch.ts';
 import { expectCode } from '../support/expect-code.ts';
 import { tempDirectory } from '../support/temp.ts';
 
@@ -54,6 +54,7 @@ describe('the layers', () => {
     'agent.environment': true,
     'retention.store_days': 1,
     'retention.store_mib': 16,
+    'retention.logs_mib': 16,
     sinks: [{ name: 'siem', url: 'https://siem.example' }],
     'approvals.trace': 1,
     'approvals.reveal': 1,
@@ -86,6 +87,7 @@ describe('the layers', () => {
       'agent.sockets_ms': DEFAULT_SOCKETS_MS,
       'retention.store_days': STORE_AGE_MS / 86_400_000,
       'retention.store_mib': STORE_BYTES / 1024 / 1024,
+      'retention.logs_mib': DEFAULT_LOG_BYTES / 1024 / 1024,
     });
   });
 });

@@ -9,6 +9,7 @@ const OPTIONS = {
   intervalMs: 100,
   socketsMs: 0,
   environment: true,
+  logBytes: 1_000_000,
 };
 
 describe('how procmond is started', () => {
@@ -35,6 +36,7 @@ describe('how procmond is started', () => {
   it.each([
     ['nothing', []],
     ['an unknown option', ['--log=/a', '--sealed=/b', '--key=/c', '--listen=1']],
+    ['a quota that is no number', ['--log=/a', '--sealed=/b', '--key=/c', '--quota=much']],
     ['an interval of nothing', ['--log=/a', '--sealed=/b', '--key=/c', '--interval=0']],
     ['an interval that is no number', ['--log=/a', '--sealed=/b', '--key=/c', '--interval=soon']],
     ['a log that is a pattern', ['--log=/*', '--sealed=/b', '--key=/c']],

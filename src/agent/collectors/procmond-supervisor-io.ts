@@ -9,7 +9,10 @@ import type { CollectorFeed } from './procmond-feed-io.ts';
 import type { CollectorSession } from './session-io.ts';
 import { Supervisor } from './supervisor-io.ts';
 
-export type ProcmondSupervision = Pick<Settled, 'data' | 'builtAt' | 'intervalMs' | 'socketsMs' | 'environment'> & {
+export type ProcmondSupervision = Pick<
+  Settled,
+  'data' | 'builtAt' | 'intervalMs' | 'socketsMs' | 'environment' | 'logsBytes'
+> & {
   readonly feed: CollectorFeed;
   readonly traceTold: (state: TraceState) => void;
   readonly watching: (session: CollectorSession, hello: Hello) => void;
@@ -19,12 +22,19 @@ export type ProcmondSupervision = Pick<Settled, 'data' | 'builtAt' | 'intervalMs
 
 /** The supervisor of procmond: started with what the trust root says now, its lines acknowledged when they are stored. */
 export function superviseProcmond(options: ProcmondSupervision): Supervisor {
-  const { data, builtAt, feed, intervalMs, socketsMs, environment, watching, parting, ended } = options;
+  const { data, builtAt, feed, intervalMs, socketsMs, environment, logsBytes, watching, parting, ended } = options;
   const acknowledge = (seq: bigint) => supervisor.session?.acknowledge(seq);
   const supervisor: Supervisor = new Supervisor({
     spawn: async () => {
       const recipients = await revealRecipients(data, builtAt);
-      return await spawnProcmond({ ...procmondPaths(data), recipients, intervalMs, socketsMs, environment });
+      return await spawnProcmond({
+        ...procmondPaths(data),
+        recipients,
+        intervalMs,
+        socketsMs,
+        environment,
+        logBytes: logsBytes,
+      });
     },
     admit: (hello) => feed.admit(hello),
     handlers: {

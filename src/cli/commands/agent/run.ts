@@ -47,6 +47,7 @@ export class AgentRun extends DaemonCommand {
       socketsMs: settings['agent.sockets_ms'],
       storeAgeMs: settings['retention.store_days'] * DAY_MS,
       storeBytes: settings['retention.store_mib'] * MIB,
+      logsBytes: settings['retention.logs_mib'] * MIB,
       note: (text) => this.note(text),
       onReady: ({ rules, pid, limitations }) => {
         for (const limitation of limitations) this.note(`limit: ${limitation}`);
