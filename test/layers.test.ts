@@ -35,6 +35,7 @@ const RULES: LayerRules = {
   files: {
     // What a bundle and a log are, without the reading and writing of them.
     verify: [
+      'bundle/attestations.ts',
       'bundle/errors.ts',
       'bundle/format.ts',
       'bundle/index-lines.ts',

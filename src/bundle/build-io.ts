@@ -2,10 +2,11 @@ import { rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { UntrustedDirectory } from '../archive/directory-io.ts';
 import { asOwnTrouble, walkFiles } from '../archive/walk-io.ts';
-import { encodeHex } from '../core/bytes.ts';
+import { compareUtf8, encodeHex } from '../core/bytes.ts';
 import { type Digest, sha256, sha256Digest } from '../core/digest.ts';
 import { encodeEnvelope, parseEnvelope } from '../core/dsse.ts';
 import { DaemonEyeError } from '../core/errors.ts';
+import { escapeForTerminal } from '../core/terminal-text.ts';
 import {
   createDirectoryDurably,
   renameDurably,
@@ -13,7 +14,9 @@ import {
   temporaryName,
   writeFileDurably,
 } from '../durable/files-io.ts';
+import type { Attestation } from './attestations.ts';
 import { BlobStore } from './blob-store-io.ts';
+import { type BundleDocument, bundleDocuments } from './documents.ts';
 import { BundleError } from './errors.ts';
 import { FileBlobs } from './file-blobs-io.ts';
 import {
@@ -40,6 +43,10 @@ export type BuildInput = Omit<BundleStatement, 'index' | 'bytes' | 'critical'> &
   readonly out: string;
   /** Envelopes of the trust root: the first is version 1, and so on without gaps. */
   readonly rootChain: readonly Uint8Array[];
+  /** Third-party signatures over files, by install path, each list in any order. Not verified here. */
+  readonly attestations?: ReadonlyMap<string, readonly Attestation[]>;
+  /** Files to be written about the others: {@link SBOM_PATH}, {@link PROVENANCE_PATH}. Only of kind update. */
+  readonly documents?: readonly BundleDocument[];
 };
 
 export type BuildResult = {
@@ -74,7 +81,7 @@ export async function buildBundle(input: BuildInput): Promise<BuildResult> {
   const temporary = temporaryName(out);
   try {
     createDirectoryDurably(temporary, { mode: PUBLIC_DIRECTORY });
-    const entries = await storeFiles(source, temporary);
+    const entries = attesting(await storeFiles(input, temporary), input.attestations);
     const result = writeDocuments(input, entries, temporary);
     syncDirectory(temporary);
     renameDurably(temporary, out);
@@ -85,16 +92,19 @@ export async function buildBundle(input: BuildInput): Promise<BuildResult> {
   }
 }
 
-async function storeFiles(source: string, bundle: string): Promise<IndexEntry[]> {
+async function storeFiles(input: BuildInput, bundle: string): Promise<IndexEntry[]> {
   const directory = join(bundle, BLOBS_DIRECTORY, BLOBS_HASH);
   createDirectoryDurably(directory, { mode: PUBLIC_DIRECTORY });
   const blobs = new FileBlobs(new BlobStore(directory, { mode: PUBLIC_FILE, durable: true }));
   const entries: IndexEntry[] = [];
   try {
-    await using root = await UntrustedDirectory.open(source);
+    await using root = await UntrustedDirectory.open(input.source);
     for await (const { path, open } of walkFiles(root, MAX_FILES)) {
       await using file = await open();
       entries.push({ path, mode: file.executable ? '0755' : '0644', ...(await blobs.add(file)) });
+    }
+    for (const { path, bytes } of bundleDocuments(input, entries)) {
+      entries.push({ path, mode: '0644', ...(await blobs.addBytes(bytes)) });
     }
     await blobs.finish();
     // No empty directories: git and many copying tools would lose them, and they say nothing.
@@ -106,9 +116,23 @@ async function storeFiles(source: string, bundle: string): Promise<IndexEntry[]>
   }
 }
 
+function attesting(entries: readonly IndexEntry[], attestations: BuildInput['attestations']): readonly IndexEntry[] {
+  if (attestations === undefined) return entries;
+  const paths = new Set(entries.map(({ path }) => path));
+  const stranger = [...attestations.keys()].find((name) => !paths.has(name));
+  if (stranger !== undefined) {
+    throw new BundleError('BUILD_INPUT', `there is no file "${escapeForTerminal(stranger)}" to be attested`);
+  }
+  return entries.map((entry) => {
+    const own = attestations.get(entry.path) ?? [];
+    if (own.length === 0) return entry;
+    return { ...entry, attestations: own.toSorted((a, b) => compareUtf8(a.material, b.material)) };
+  });
+}
+
 function writeDocuments(input: BuildInput, entries: readonly IndexEntry[], bundle: string): BuildResult {
   const mode = PUBLIC_FILE;
-  const indexBytes = encodeIndex(entries);
+  const indexBytes = encodeOwnIndex(entries);
   const index = { sha256: encodeHex(sha256(indexBytes)), size: indexBytes.length, lines: entries.length };
   const bytes = entries.reduce((total, { size }) => total + size, 0);
   const payload = describe(input, index, bytes);
@@ -120,6 +144,15 @@ function writeDocuments(input: BuildInput, entries: readonly IndexEntry[], bundl
   const envelope = encodeEnvelope({ payloadType: BUNDLE_PAYLOAD_TYPE, payload, signatures: [] });
   writeFileDurably(join(bundle, ENVELOPE_NAME), envelope, { mode });
   return { statement: sha256Digest(payload), index, files: entries.length, bytes };
+}
+
+/** What no index may say was asked for by whoever builds: it is no question of trust. */
+function encodeOwnIndex(entries: readonly IndexEntry[]): Uint8Array {
+  try {
+    return encodeIndex(entries);
+  } catch (cause) {
+    throw cause instanceof BundleError ? inputError(cause) : cause;
+  }
 }
 
 function describe(input: BuildInput, index: BundleStatement['index'], bytes: number): Uint8Array {

@@ -11,6 +11,7 @@ export type BundleErrorCode =
   | 'INDEX_SIZE'
   | 'INDEX_CHUNKS'
   | 'INDEX_BLOB_SIZES'
+  | 'INDEX_ATTESTATION'
   | 'INDEX_MISMATCH'
   // container
   | 'NOT_A_BUNDLE'

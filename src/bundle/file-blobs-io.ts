@@ -48,6 +48,18 @@ export class FileBlobs {
     return { size: file.size, sha256: whole.digest('hex'), chunks: [...chunks, last] };
   }
 
+  /** Stores what was made here. @param bytes at most {@link CHUNK} @throws DurableError */
+  async addBytes(bytes: Uint8Array): Promise<Pick<IndexEntry, 'size' | 'sha256'>> {
+    const blob = await this.#begin();
+    try {
+      await append(blob, bytes);
+    } catch (thrown) {
+      await blob.file.discard();
+      throw thrown;
+    }
+    return this.#finish(blob);
+  }
+
   /** Waits until everything is durable. @throws DurableError */
   async finish(): Promise<void> {
     await this.#commits.finish();

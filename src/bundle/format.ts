@@ -33,6 +33,15 @@ export const MAX_INDEX_LINE_BYTES = 4 * 1024 * 1024;
 /** A file over this many bytes is stored as chunks of exactly this size and a shorter last one. */
 export const CHUNK = 64 * 1024 * 1024;
 
+/** Largest file that an attestation may name: a signature, a sigstore bundle, a list of checksums, a trusted root. */
+export const MAX_MATERIAL_BYTES = 16 * 1024 * 1024;
+
+/** Files of a bundle of kind update that `bundle build` writes, and the content check holds to the others. */
+export const SBOM_PATH = 'bundle.cdx.json';
+export const PROVENANCE_PATH = 'bundle.intoto.json';
+/** Of either. */
+export const MAX_DOCUMENT_BYTES = MAX_MATERIAL_BYTES;
+
 const ROOT_FILE_NAME = /^([1-9][0-9]{0,5})\.root\.dsse\.json$/;
 const BLOB_NAME = /^blobs\/sha256\/([0-9a-f]{64})$/;
 

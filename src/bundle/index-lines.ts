@@ -4,8 +4,8 @@ import { compareUtf8, utf8 } from '../core/bytes.ts';
 import { messageOf } from '../core/errors.ts';
 import { canonicalJson, parseCanonicalJson } from '../core/jcs.ts';
 import { validateSchema } from '../core/schema.ts';
-import type { JsonObject } from '../core/strict-json.ts';
 import { escapeForTerminal } from '../core/terminal-text.ts';
+import { type Attestation, assertAttestations, parseAttestation } from './attestations.ts';
 import { type BundleError, untrusted } from './errors.ts';
 import { CHUNK, MAX_INDEX_LINE_BYTES } from './format.ts';
 
@@ -19,8 +19,8 @@ export type IndexEntry = {
   readonly sha256: string;
   /** Exactly when the file is over 64 MiB: the blobs it is put together from, in order. */
   readonly chunks?: readonly IndexChunk[];
-  /** What others state about this file. */
-  readonly attestations?: readonly (JsonObject & { readonly type: string })[];
+  /** Signatures of others over this file that must verify; only in a bundle of kind update. */
+  readonly attestations?: readonly Attestation[];
 };
 
 export type IndexChunk = { readonly sha256: string; readonly size: number };
@@ -45,8 +45,8 @@ export function encodeIndex(entries: readonly IndexEntry[]): Uint8Array {
  * Parses an index whose digest was checked against the statement. There is one spelling of an index: every line is
  * canonical, lines ascend strictly by path bytes, and counts and sizes are the statement's.
  *
- * @throws BundleError (fault `untrusted`) INDEX_MALFORMED, INDEX_ORDER, INDEX_CHUNKS, INDEX_COUNT or INDEX_SIZE;
- *   ArchiveError PATH_… for a path against the rules, PATH_TWIN for two that are one file where case or Unicode form
+ * @throws BundleError (fault `untrusted`) INDEX_MALFORMED, INDEX_ORDER, INDEX_CHUNKS, INDEX_ATTESTATION, INDEX_COUNT or
+ *   INDEX_SIZE; ArchiveError PATH_… for a path against the rules, PATH_TWIN for two that are one file where case or Unicode form
  *   is ignored, PATH_FILE_AND_DIRECTORY
  */
 export function parseIndex(bytes: Uint8Array, totals: IndexTotals): IndexEntry[] {
@@ -70,6 +70,7 @@ export function parseIndex(bytes: Uint8Array, totals: IndexTotals): IndexEntry[]
   if (entries.length !== totals.lines) {
     throw untrusted('INDEX_COUNT', `the index has ${entries.length} lines, the statement says ${totals.lines}`);
   }
+  assertAttestations(entries);
   const size = totalSize(entries);
   if (size !== totals.bytes) {
     throw untrusted('INDEX_SIZE', `the files of the index have ${size} bytes, the statement says ${totals.bytes}`);
@@ -109,7 +110,11 @@ function* splitLines(bytes: Uint8Array): Generator<Uint8Array> {
 
 function parseLine(line: Uint8Array, number: number): IndexEntry {
   try {
-    return validateSchema<IndexEntry>(indexLineSchema, parseCanonicalJson(line, { maxBytes: MAX_INDEX_LINE_BYTES }));
+    const json = parseCanonicalJson(line, { maxBytes: MAX_INDEX_LINE_BYTES });
+    const entry = validateSchema<IndexEntry>(indexLineSchema, json);
+    // A schema of their own: nearly every index has none, and need not wait for it to be compiled.
+    entry.attestations?.forEach(parseAttestation);
+    return entry;
   } catch (cause) {
     throw untrusted('INDEX_MALFORMED', `${lineName(number)}: ${escapeForTerminal(messageOf(cause))}`, cause);
   }

@@ -1,6 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type BundleKind, blobName, INDEX_NAME } from '../bundle/format.ts';
+import { untrusted } from '../bundle/errors.ts';
+import {
+  type BundleKind,
+  blobName,
+  INDEX_NAME,
+  MAX_DOCUMENT_BYTES,
+  PROVENANCE_PATH,
+  SBOM_PATH,
+} from '../bundle/format.ts';
 import { type IndexEntry, parseIndex } from '../bundle/index-lines.ts';
 import type { BundleStatement } from '../bundle/statement.ts';
 import { settingsOfBundle } from '../config/bundle.ts';
@@ -10,16 +18,20 @@ import { settingsIn } from '../config/settings.ts';
 import { DaemonEyeError } from '../core/errors.ts';
 import { escapeForTerminal } from '../core/terminal-text.ts';
 import { count } from '../core/wording.ts';
+import { findAttestations } from '../install/attested-files-io.ts';
 import { verifyTrustFiles } from '../install/kinds/trust.ts';
 import { assertSomeUpdate, assertUpdateFiles } from '../install/kinds/update-io.ts';
 import type { ContentCheck, ContentRoots } from '../install/verify-io.ts';
 import type { ContentVerdict } from '../verify/bundle-verification.ts';
+import { attestedFiles, checkAttestations } from '../verify/checks/attestations.ts';
+import type { ProvenanceFacts } from '../verify/checks/documents.ts';
 
 /** A bundle whose content is text; more than this is something else. */
 export const MAX_TEXT_BYTES = 64 * 1024 * 1024;
 
 /** What is judged. `read` is called only after sizes were found to be sane. */
 type Content = {
+  readonly facts: ProvenanceFacts;
   readonly bytes: number;
   readonly entries: readonly IndexEntry[];
   readonly read: (entry: IndexEntry) => Uint8Array;
@@ -43,27 +55,47 @@ const CHECKS: Readonly<Record<BundleKind, (content: Content) => ContentVerdict |
  */
 export const contentCheck: ContentCheck = (statement, entries, filesDirectory, roots) => {
   const read = ({ path }: IndexEntry) => readBytes(join(filesDirectory, ...path.split('/')));
-  return judge(statement.kind, { bytes: statement.bytes, entries, read, roots, unpacked: filesDirectory });
+  return judge({ facts: statement, bytes: statement.bytes, entries, read, roots, unpacked: filesDirectory });
 };
 
-/** The same check on a bundle that was just built. @param rootChain that it carries, from version 1 */
-export function checkBuiltContent(
+/**
+ * The same check on a bundle that was just built, and that of its third-party signatures.
+ * @param rootChain that it carries, from version 1
+ */
+export async function checkBuiltContent(
   directory: string,
-  { kind, bytes, index }: Pick<BundleStatement, 'kind' | 'bytes' | 'index'>,
+  statement: Pick<BundleStatement, 'kind' | 'channel' | 'seq' | 'bytes' | 'index' | 'issuedAt'>,
   rootChain: readonly Uint8Array[],
+  signal: AbortSignal,
 ): Promise<ContentVerdict> {
+  const { kind, bytes, index, issuedAt } = statement;
   const entries = parseIndex(readBytes(join(directory, INDEX_NAME)), { lines: index.lines, bytes });
   const read = ({ sha256 }: IndexEntry) => readBytes(join(directory, blobName(sha256)));
+  const pathsOf = ({ chunks, sha256 }: IndexEntry) =>
+    (chunks ?? [{ sha256 }]).map((blob) => join(directory, blobName(blob.sha256)));
   const carried = rootChain.map((root, i) => ({ version: i + 1, bytes: root }));
-  return judge(kind, { bytes, entries, read, roots: { carried } });
+  return refusable(async () => {
+    const onBytes = () => signal.throwIfAborted();
+    checkAttestations(
+      kind,
+      entries,
+      await findAttestations(attestedFiles(entries), entries, pathsOf, issuedAt, onBytes),
+    );
+    return judge({ facts: statement, bytes, entries, read, roots: { carried } });
+  });
 }
 
-async function judge(kind: BundleKind, content: Content): Promise<ContentVerdict> {
+async function judge(content: Content): Promise<ContentVerdict> {
+  const { kind } = content.facts;
   if (kind !== 'update' && content.bytes > MAX_TEXT_BYTES) {
     return { ok: false, reason: `${content.bytes} bytes in a bundle of kind ${kind}; at most ${MAX_TEXT_BYTES}` };
   }
+  return refusable(() => CHECKS[kind](content));
+}
+
+async function refusable(check: () => ContentVerdict | Promise<ContentVerdict>): Promise<ContentVerdict> {
   try {
-    return await CHECKS[kind](content);
+    return await check();
   } catch (cause) {
     // Trouble of our own (a full disk, no sandbox) is not the bundle's fault, and no verdict about it.
     if (!(cause instanceof ConfigError) && !(cause instanceof DaemonEyeError && cause.fault === 'untrusted'))
@@ -106,10 +138,29 @@ function judgeTrust({ entries, read, roots }: Content): ContentVerdict {
   return { ok: true, reason: `${count(entries.length, 'version')} of the trust root, linked up to ${newest?.version}` };
 }
 
-function judgeUpdate({ entries, unpacked }: Content): ContentVerdict {
+async function judgeUpdate(content: Content): Promise<ContentVerdict> {
+  const { entries, unpacked } = content;
   if (unpacked === undefined) assertSomeUpdate(entries);
   else assertUpdateFiles(entries, unpacked);
-  return { ok: true, reason: `${count(entries.length, 'file')} with their signed modes; nothing of it was run` };
+  const documents = await judgeDocuments(content);
+  const told = [`${count(entries.length, 'file')} with their signed modes; nothing of it was run`, ...documents];
+  return { ok: true, reason: told.join('; ') };
+}
+
+/** What the bundle says about its own files, where it does. */
+async function judgeDocuments({ facts, entries, read }: Content): Promise<string[]> {
+  const [sbom, provenance] = [SBOM_PATH, PROVENANCE_PATH].map((name) => entries.find(({ path }) => path === name));
+  if (sbom === undefined && provenance === undefined) return [];
+  const { checkBundleProvenance, checkBundleSbom } = await import('../verify/checks/documents.ts');
+  return [
+    ...(sbom === undefined ? [] : [checkBundleSbom(entries, read(bounded(sbom)))]),
+    ...(provenance === undefined ? [] : [checkBundleProvenance(facts, entries, read(bounded(provenance)))]),
+  ];
+}
+
+function bounded(entry: IndexEntry): IndexEntry {
+  if (entry.size <= MAX_DOCUMENT_BYTES) return entry;
+  throw untrusted('INDEX_SIZE', `${entry.path} has ${entry.size} bytes; at most ${MAX_DOCUMENT_BYTES} are read`);
 }
 
 function readBytes(path: string): Uint8Array {

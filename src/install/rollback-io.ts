@@ -3,6 +3,7 @@ import type { Report } from '../core/checks.ts';
 import { BundleVerification } from '../verify/bundle-verification.ts';
 import type { TrustRoot } from '../verify/root-document.ts';
 import { type ApplyOptions, type ApplyPlan, refusalOf, trustOf } from './apply-io.ts';
+import { judgeAttestations, unpackedIn } from './attested-files-io.ts';
 import { storedSide } from './comparison-io.ts';
 import { InstallError } from './errors.ts';
 import type { LoggedEntry, WritableInstall } from './install-io.ts';
@@ -28,7 +29,8 @@ export type RollbackOutcome<C = unknown> = { readonly report: Report } & (
 
 /**
  * Makes the bundle active again that was active before. It is judged anew, by the trust root that is pinned now: what
- * was revoked or has expired since does not come back. The files are hashed again and the content check runs again.
+ * was revoked or has expired since does not come back. The files are hashed again, and signatures over
+ * them and their content judged again.
  * The entry `bundle.rolled-back` is the commit, as `bundle.applied` is for an apply. The highest seq stays, so what is
  * rolled back from is no replay when it is applied again.
  * @throws InstallError CHANNEL_UNKNOWN, NOTHING_BEFORE, STATE_TAMPERED when a stored file is not as signed;
@@ -47,7 +49,8 @@ export async function rollBack<C = unknown>(
   const verification = judgeAgain(state, pinned, channel, previous, stored, options);
   const { statement } = verification;
   const name = `${channel} seq ${previous.seq}`;
-  if (statement !== undefined && reachedContent(verification.report(name))) {
+  await judgeAttestations(verification, unpackedIn(stored.files), () => options.signal?.throwIfAborted());
+  if (statement !== undefined && verification.due === 'content') {
     verification.content(
       await options.content(statement, stored.entries, stored.files, { carried: stored.readRoots(), pinned }),
     );
@@ -111,8 +114,4 @@ function judgeAgain(
     verification.blobs({ missing: [], mismatched: [] });
   }
   return verification;
-}
-
-function reachedContent({ checks }: Report): boolean {
-  return checks.every(({ name, status }) => name === 'content' || status === 'pass');
 }

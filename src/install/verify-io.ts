@@ -6,8 +6,10 @@ import type { BundleStatement } from '../bundle/statement.ts';
 import type { Report } from '../core/checks.ts';
 import { DaemonEyeError } from '../core/errors.ts';
 import { type BundleTrust, BundleVerification, type ContentVerdict } from '../verify/bundle-verification.ts';
+import { attestedFiles } from '../verify/checks/attestations.ts';
 import type { RootFile } from '../verify/root-chain.ts';
 import type { TrustRoot } from '../verify/root-document.ts';
+import { judgeAttestations, unjudged, unpackedIn } from './attested-files-io.ts';
 import { type HeldBlobs, takeHeldBlobs } from './held-blobs-io.ts';
 import type { Staging } from './staging-io.ts';
 
@@ -47,7 +49,7 @@ export type BundleJudgement = {
 /** Who waits for a verification: may end it, and hears how far it is. */
 export type JudgeOptions = {
   readonly signal?: AbortSignal;
-  /** Told with every piece: bytes gone through so far, and in all. A file in chunks counts twice: it is hashed twice. */
+  /** Told with every piece: bytes gone through so far, and in all. A file in chunks, or with attestations, counts twice. */
   readonly progress?: (done: number, total: number) => void;
   /** Blobs that are here already and need not travel: a delta leaves them out. */
   readonly held?: HeldBlobs;
@@ -96,33 +98,43 @@ export async function judgeContainer(
     if (!(error instanceof DaemonEyeError) || error.fault !== 'untrusted') throw error;
     verification.containerRefused(error);
   }
-  const { statement } = verification;
-  if (staged !== undefined && statement !== undefined && verification.report(name).checks.every(reachedContent)) {
+  const { statement, entries } = verification;
+  if (staged !== undefined && statement !== undefined && verification.due !== undefined) {
     const roots = { carried: staged.rootChain, pinned: trust.pinned };
-    const check = () => content(statement, verification.entries, staging.files, roots);
-    verification.content(await judgeContent(verification.entries, staging, check, watch));
+    await judgeFiles(verification, staging, () => content(statement, entries, staging.files, roots), watch);
   }
   return { report: verification.report(name), verification, ...(staged === undefined ? {} : { staged }) };
 }
 
-async function judgeContent(
-  entries: readonly IndexEntry[],
+/** What the files themselves are judged by, once they are laid out: who else signed them, and what their kind asks. */
+async function judgeFiles(
+  verification: BundleVerification,
   staging: Staging,
-  check: () => Promise<ContentVerdict>,
+  judgeContent: () => Promise<ContentVerdict>,
   watch: Watch,
-): Promise<ContentVerdict> {
-  try {
-    await staging.materialise(entries);
-  } catch (error) {
-    if (error instanceof DaemonEyeError && error.fault === 'untrusted') return { ok: false, reason: error.message };
-    throw error;
+): Promise<void> {
+  const { entries, attested } = verification;
+  const refusal = await layOut(entries, staging);
+  if (refusal !== undefined) {
+    if (attested.length > 0) verification.attestations(unjudged(attested, refusal));
+    else verification.content({ ok: false, reason: refusal.message });
+    return;
   }
   watch.check();
-  return check();
+  await judgeAttestations(verification, unpackedIn(staging.files), watch.gone);
+  watch.check();
+  if (verification.due === 'content') verification.content(await judgeContent());
 }
 
-function reachedContent({ name, status }: { readonly name: string; readonly status: string }): boolean {
-  return name === 'content' || status === 'pass';
+/** What keeps the bundle's files from being laid out as they were signed. */
+async function layOut(entries: readonly IndexEntry[], staging: Staging): Promise<DaemonEyeError | undefined> {
+  try {
+    await staging.materialise(entries);
+    return undefined;
+  } catch (error) {
+    if (error instanceof DaemonEyeError && error.fault === 'untrusted') return error;
+    throw error;
+  }
 }
 
 async function readInto(
@@ -142,7 +154,8 @@ async function readInto(
   watch.check();
   const expected = expectedBlobs(verification.entries);
   const joined = verification.entries.filter(({ chunks }) => chunks !== undefined);
-  watch.expect([...expected.values(), ...joined.map(({ size }) => size)]);
+  const again = [...joined, ...attestedFiles(verification.entries)];
+  watch.expect([...expected.values(), ...again.map(({ size }) => size)]);
   if (verification.payload !== undefined) staging.goOn(verification.payload);
   const sink = watched(staging.sink(verification.entries, watch.gone), watch);
   const here = await blobsHere(expected, staging, sink, held, watch);

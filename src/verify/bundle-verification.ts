@@ -15,7 +15,7 @@ import type { Envelope } from '../core/dsse.ts';
 import { DaemonEyeError } from '../core/errors.ts';
 import type { Time } from '../core/time.ts';
 import { count } from '../core/wording.ts';
-import { checkAttestations } from './checks/attestations.ts';
+import { type AttestationFinding, attestedFiles, checkAttestations } from './checks/attestations.ts';
 import { checkAudience } from './checks/audience.ts';
 import { type BlobFindings, checkBlobs } from './checks/blobs.ts';
 import { type ContainerState, checkContainer } from './checks/container.ts';
@@ -70,10 +70,12 @@ export type BundleTrust = {
   readonly requireFresh?: boolean;
 };
 
+export type { AttestationFinding } from './checks/attestations.ts';
 export type { ContentVerdict } from './checks/content.ts';
 
 /**
- * One verification, fed as the bytes arrive: `head`, then `index`, then `blobs`, then `content`. Pure: every byte and
+ * One verification, fed as the bytes arrive: `head`, then `index`, then `blobs`, then `attestations` where there are any,
+ * then `content`. Pure: every byte and
  * every fact is an argument. Each step returns whether to go on; after the first failure nothing that it protects is
  * parsed any more, and the checks not reached are `skipped`, which is never a pass. A step out of turn, or made a
  * second time, is a failure: it would judge one bundle by the checks of another.
@@ -190,9 +192,30 @@ export class BundleVerification {
     return entries !== undefined;
   }
 
+  /** Also the attestations of a bundle that has none, or may have none. */
   blobs(findings: BlobFindings): boolean {
-    this.#run('blobs', () => [checkBlobs(this.#entries, findings), true]);
-    return this.#run('attestations', () => [checkAttestations(this.#entries), true]) === true;
+    const areRight = this.#run('blobs', () => [checkBlobs(this.#entries, findings), true]) === true;
+    return areRight && this.attested.length > 0 ? true : this.attestations([]);
+  }
+
+  /** The check to be made next; undefined when one failed, or all are made. */
+  get due(): BundleCheckName | undefined {
+    return this.#blocking() === undefined ? this.#next() : undefined;
+  }
+
+  /** The files whose third-party signatures are to be judged next; none before the blobs, and none after. */
+  get attested(): readonly IndexEntry[] {
+    return this.due === 'attestations' && this.#statement?.kind === 'update' ? attestedFiles(this.#entries) : [];
+  }
+
+  /** @param findings one for each signature over each of {@link attested} */
+  attestations(findings: readonly AttestationFinding[]): boolean {
+    const checked = this.#run('attestations', () => {
+      const { statement } = this;
+      if (statement === undefined) throw new VerifyError('VERIFY_STAGE', 'attestations came before the statement');
+      return [checkAttestations(statement.kind, this.#entries, findings), true];
+    });
+    return checked === true;
   }
 
   content(verdict: ContentVerdict): boolean {
@@ -264,7 +287,11 @@ export class BundleVerification {
 
   /** Only the container is judged beside the others, while it is read. */
   #assertTurn(name: BundleCheckName): void {
-    const due = BUNDLE_CHECKS.find((check) => check !== 'container' && !this.#checks.has(check));
+    const due = this.#next();
     if (name !== due) throw new VerifyError('VERIFY_STAGE', `${name} was checked when ${due ?? 'nothing'} was due`);
+  }
+
+  #next(): BundleCheckName | undefined {
+    return BUNDLE_CHECKS.find((check) => check !== 'container' && !this.#checks.has(check));
   }
 }

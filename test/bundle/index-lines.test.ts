@@ -23,6 +23,9 @@ function parse(bytes: Uint8Array, lines: number, total: number): IndexEntry[] {
   return parseIndex(bytes, { lines, bytes: total });
 }
 
+/** The shape of a minisign key; nothing here verifies with it. */
+const KEY = `RW${'A'.repeat(54)}`;
+
 const LARGE: IndexEntry = {
   path: 'large',
   mode: '0755',
@@ -51,7 +54,7 @@ describe('index', () => {
   });
 
   it('comes back as it was', () => {
-    const attested = { ...entry('z'), attestations: [{ type: 'slsa', level: 3 }] };
+    const attested: IndexEntry = { ...entry('z'), attestations: [{ type: 'minisign', material: 'a', key: KEY }] };
     const entries = [entry('a'), LARGE, attested];
     expect(parse(encodeIndex(entries), 3, LARGE.size + 6)).toEqual(entries);
     expect(parse(new Uint8Array(), 0, 0)).toEqual([]);
@@ -184,5 +187,78 @@ describe('index', () => {
   it('INDEX_BLOB_SIZES: one digest with two sizes', () => {
     expectCode(() => expectedBlobs([entry('a', 3), entry('b', 4)]), 'INDEX_BLOB_SIZES');
     expectCode(() => expectedBlobs([entry('a', 3, hex('c')), LARGE]), 'INDEX_BLOB_SIZES');
+  });
+});
+
+describe('the attestations of a file', () => {
+  const mini = { type: 'minisign', material: 'z.minisig', key: KEY };
+  const sums = { type: 'sums', material: 'SUMS' };
+  const policy = { source: 'https://example.com/a/b' };
+  const files = [entry('SUMS'), entry('big.json', 16 * 1024 * 1024 + 1), entry('root.json')];
+  const indexOf = (...attestations: readonly object[]) => {
+    const entries = [...files, { ...entry('z'), attestations }, entry('z.minisig'), entry('z.sigstore')];
+    const total = entries.reduce((sum, { size }) => sum + size, 0);
+    return () => parse(index(...entries), entries.length, total);
+  };
+
+  it.each([
+    ['minisign', [mini]],
+    ['two signatures, in order', [mini, { ...mini, material: 'z.sigstore' }]],
+    [
+      'sigstore with a root of its own and a policy',
+      [{ type: 'sigstore', material: 'z.sigstore', identity: 'a', issuer: 'b', trustedRoot: 'root.json', policy }],
+    ],
+    ['an SSH key', [{ type: 'ssh', material: 'z.minisig', key: 'ssh-ed25519 AAAAC3Nz', namespace: 'file' }]],
+  ])('%s: is read', (_, attestations) => {
+    expect(indexOf(...attestations)()[3]?.attestations).toEqual(attestations);
+  });
+
+  const oidc = { type: 'sigstore', material: 'z.sigstore', identity: 'a', issuer: 'b' };
+  it.each<[string, readonly object[], string]>([
+    ['no attestation in the list', [], 'INDEX_MALFORMED'],
+    ['an unknown type', [{ ...mini, type: 'pgp' }], 'INDEX_MALFORMED'],
+    ['the type of every object', [{ ...mini, type: 'constructor' }], 'INDEX_MALFORMED'],
+    ['no type', [{ material: 'z.minisig', key: KEY }], 'INDEX_MALFORMED'],
+    ['no key', [{ type: 'minisign', material: 'z.minisig' }], 'INDEX_MALFORMED'],
+    ['a key of another form', [{ ...mini, key: 'ssh-ed25519 AAAAC3Nz' }], 'INDEX_MALFORMED'],
+    ['a second line in the key', [{ ...mini, key: `${KEY}\n${KEY}` }], 'INDEX_MALFORMED'],
+    ['the fields of two methods', [{ ...oidc, key: KEY }], 'INDEX_MALFORMED'],
+    ['an identity for minisign', [{ ...mini, identity: 'a' }], 'INDEX_MALFORMED'],
+    [
+      'a certificate without an issuer',
+      [{ type: 'sigstore', material: 'z.sigstore', identity: 'a' }],
+      'INDEX_MALFORMED',
+    ],
+    ['a pattern for the identity', [{ ...oidc, identityPattern: '.*' }], 'INDEX_MALFORMED'],
+    ['a log that need not be', [{ ...oidc, thresholds: { logs: 0 } }], 'INDEX_MALFORMED'],
+    [
+      'options in front of an SSH key',
+      [{ type: 'ssh', material: 'z.minisig', key: 'cert-authority ssh-ed25519 AAAAC3Nz', namespace: 'file' }],
+      'INDEX_MALFORMED',
+    ],
+    [
+      'a second SSH key in a second line',
+      [{ type: 'ssh', material: 'z.minisig', key: 'ssh-ed25519 AAAAC3Nz\nx ssh-ed25519 AAAAC3Nz', namespace: 'file' }],
+      'INDEX_MALFORMED',
+    ],
+    ['nine of them', Array.from({ length: 9 }, () => mini), 'INDEX_MALFORMED'],
+    ['a material that is not there', [{ ...mini, material: 'y.minisig' }], 'INDEX_ATTESTATION'],
+    ['a material outside', [{ ...mini, material: '../z.minisig' }], 'INDEX_ATTESTATION'],
+    ['itself for its signature', [{ ...mini, material: 'z' }], 'INDEX_ATTESTATION'],
+    ['a material of 16 MiB and a byte', [{ ...mini, material: 'big.json' }], 'INDEX_ATTESTATION'],
+    ['a root that is not there', [{ ...oidc, trustedRoot: 'other.json' }], 'INDEX_ATTESTATION'],
+    ['a root that is too large', [{ ...oidc, trustedRoot: 'big.json' }], 'INDEX_ATTESTATION'],
+    ['the same signature twice', [mini, mini], 'INDEX_ATTESTATION'],
+    ['one material for two methods', [mini, { ...mini, type: 'signify' }], 'INDEX_ATTESTATION'],
+    ['another order', [{ ...mini, material: 'z.sigstore' }, mini], 'INDEX_ATTESTATION'],
+    ['a list of checksums that nobody signed', [sums], 'INDEX_ATTESTATION'],
+  ])('%s: is refused', (_, attestations, code) => {
+    expectCode(indexOf(...attestations), code);
+  });
+
+  it('can not be lists that vouch for each other', () => {
+    const a = { ...entry('a'), attestations: [{ type: 'sums', material: 'b' }] };
+    const b = { ...entry('b'), attestations: [{ type: 'sums', material: 'a' }] };
+    expectCode(() => parse(index(a, b), 2, 6), 'INDEX_ATTESTATION');
   });
 });

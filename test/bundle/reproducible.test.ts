@@ -82,6 +82,7 @@ describe.each(Object.keys(SOURCES) as BundleKind[])('a bundle of kind %s', (kind
           `${kind}/x`,
           '--root',
           join(base, 'root'),
+          ...(kind === 'update' ? ['--sbom', '--provenance'] : []),
         ];
         const script = `umask ${umask} && exec "$0" "$@"`;
         const { stdout } = await promisify(execFile)('sh', ['-c', script, LAUNCHER, ...args, '--out', out, '--json'], {

@@ -27,10 +27,12 @@ describe('the files of a bundle', () => {
     expect(reason).toBe('linux/exec.yaml and 1 more are missing');
   });
 
-  it('are refused when one carries an attestation that nothing here can check', () => {
+  it('are refused in a bundle of kind rules when one carries an attestation', () => {
+    const attestations = [{ type: 'minisign', material: 'linux/net.yaml', key: `RW${'A'.repeat(54)}` } as const];
     const attested = makeBundle({
-      entries: (entries) => entries.map((entry) => ({ ...entry, attestations: [{ type: 'sigstore' }] })),
+      entries: (entries) =>
+        entries.map((entry) => (entry.path === 'linux/exec.yaml' ? { ...entry, attestations } : entry)),
     });
-    expectRefused(judge(attested), 'attestations', 'ATTESTATION_UNSUPPORTED');
+    expectRefused(judge(attested), 'attestations', 'ATTESTATION_KIND');
   });
 });

@@ -13,6 +13,7 @@ import { CliError, usageError } from '../../errors.ts';
 import { EXIT, type ExitCode } from '../../exit-codes.ts';
 import { parseIssueMoment, parseMoment } from '../../moment.ts';
 import { readChainToCarry } from '../../trust-workspace-io.ts';
+import { updateExtras } from '../../update-extras-io.ts';
 
 export class BundleBuild extends DaemonCommand {
   static override paths = [['bundle', 'build']];
@@ -37,10 +38,16 @@ export class BundleBuild extends DaemonCommand {
   after = Option.String('--after', { description: 'follow `BUNDLE`: its channel, the next seq' });
   audience = Option.Array('--audience', [], { description: 'only for the enclave `NAME`; default: every enclave' });
   issuedAt = Option.String('--issued-at', { description: 'date it `MOMENT` instead of now' });
+  attest = Option.String('--attest', {
+    description: 'the signatures of others that `FILE` names must verify (update)',
+  });
+  sbom = Option.Boolean('--sbom', false, { description: 'add a list of the files, CycloneDX (update)' });
+  provenance = Option.Boolean('--provenance', false, { description: 'add SLSA provenance (update)' });
   expires = Option.String('--expires', { description: 'valid until `MOMENT` (2027-01-31, 90d)' });
 
   async run(): Promise<ExitCode> {
     if (!isBundleKind(this.kind)) throw usageError('USAGE_VALUE', `--kind is one of ${BUNDLE_KINDS.join(', ')}`);
+    const extras = updateExtras(this.kind, this);
     const place = await placeToBuild(this.kind, this.channel, this.after);
     const issuedAt = parseIssueMoment(this.issuedAt, this.context.env, this.now);
     const rootChain = readChainToCarry(this.root);
@@ -53,7 +60,7 @@ export class BundleBuild extends DaemonCommand {
       builder: { name: RELEASE.name, version: RELEASE.version },
       requires: {},
     };
-    const built = await buildBundle({ source: this.source, out: this.out, rootChain, ...statement });
+    const built = await buildBundle({ source: this.source, out: this.out, rootChain, ...statement, ...extras });
     const content = await this.#checked({ ...statement, ...built }, rootChain);
     const { channel, seq } = place;
     this.result({ out: this.out, kind: this.kind, channel, seq, issuedAt, ...built }, this.#text(channel, seq, built));
@@ -67,7 +74,7 @@ export class BundleBuild extends DaemonCommand {
     rootChain: readonly Uint8Array[],
   ): Promise<ContentVerdict> {
     try {
-      const content = await checkBuiltContent(this.out, built, rootChain);
+      const content = await checkBuiltContent(this.out, built, rootChain, this.signal);
       if (!content.ok) {
         const { reason, cause } = content;
         throw new CliError('CONTENT_REFUSED', `nothing was built: ${reason}`, { cause });
