@@ -1,7 +1,8 @@
 import { extname } from 'node:path';
 import { Option } from 'clipanion';
+import { decodeUtf8 } from '../core/bytes.ts';
 import { escapeForTerminal } from '../core/terminal-text.ts';
-import { readCarried } from '../ledger/qr-frames.ts';
+import { isPng, readAllCarried, readCarried } from '../ledger/qr-frames.ts';
 import { DaemonCommand } from './command.ts';
 import { usageError } from './errors.ts';
 import { createFilesDurably, type NewFile, readInputFile, refuseExisting } from './files-io.ts';
@@ -18,6 +19,27 @@ export async function readCarriedFiles(paths: readonly string[]): Promise<Uint8A
   const inputs = paths.map((path) => readInputFile(path, { maxBytes: MAX_INPUT_BYTES }));
   const { readQrPng } = await import('../ledger/qr-image.ts');
   return readCarried(inputs, readQrPng);
+}
+
+/**
+ * Reads documents that crossed a gap, each as its file or as QR codes; codes of several may be mixed.
+ * @throws CliError as `readInputFile`; LedgerError as `readAllCarried` and `readQrPng`
+ */
+export async function readAllCarriedFiles(paths: readonly string[]): Promise<Uint8Array[]> {
+  const inputs = paths.map((path) => readInputFile(path, { maxBytes: MAX_INPUT_BYTES }));
+  const { readQrPng } = await import('../ledger/qr-image.ts');
+  return readAllCarried(inputs, readQrPng);
+}
+
+/**
+ * The text of one QR code that is no document: from an image of it, or as text.
+ * @throws CliError as `readInputFile`; CoreError UTF8_MALFORMED; LedgerError as `readQrPng`
+ */
+export async function readCodeFile(path: string): Promise<string> {
+  const bytes = readInputFile(path, { maxBytes: MAX_INPUT_BYTES });
+  if (!isPng(bytes)) return decodeUtf8(bytes);
+  const { readQrPng } = await import('../ledger/qr-image.ts');
+  return readQrPng(bytes);
 }
 
 /** What every command that hands out something small for carrying has in common: as a file, or as QR codes. */
@@ -37,17 +59,21 @@ export abstract class CarryingCommand extends DaemonCommand {
 
   /**
    * Writes the document every way that was asked for.
+   * @param code what the QR code holds in place of the document; of QR's alphanumeric alphabet
    * @returns the files, and what to print
    * @throws LedgerError QR_TOO_LONG; CliError FILE_EXISTS or FILE_UNWRITABLE; DurableError
    */
-  protected async carry(document: Uint8Array): Promise<{ readonly files: string[]; readonly text: string }> {
+  protected async carry(
+    document: Uint8Array,
+    code?: string,
+  ): Promise<{ readonly files: string[]; readonly text: string }> {
     const { out, png } = this;
     const files: NewFile[] = out === undefined ? [] : [{ path: out, bytes: document, mode: 0o644 }];
     const drawn: string[] = [];
     if (png !== undefined || this.qr) {
       const { encodeFrames } = await import('../ledger/qr-frames.ts');
       const { qrModules, qrPng } = await import('../ledger/qr-image.ts');
-      const frames = encodeFrames(document);
+      const frames = code === undefined ? encodeFrames(document) : [code];
       frames.forEach((frame, i) => {
         if (png !== undefined) files.push({ path: numbered(png, i, frames.length), bytes: qrPng(frame), mode: 0o644 });
         if (this.qr) drawn.push(`code ${i + 1} of ${frames.length}`, renderQr(qrModules(frame)));

@@ -6,10 +6,11 @@ import type { Time } from '../core/time.ts';
 import { BundleVerification } from '../verify/bundle-verification.ts';
 import { admit } from '../verify/enrolment-admission.ts';
 import type { Place } from '../verify/heads.ts';
-import { MAX_RECEIPT_BYTES, type VerifiedReceipt, verifyReceipt } from '../verify/receipt.ts';
+import { type VerifiedReceipt, verifyReceipt } from '../verify/receipt.ts';
+import { assertAnnounced, parseReceiptTag, type ReceiptTag } from '../verify/receipt-tag.ts';
 import type { TrustRoot } from '../verify/root-document.ts';
-import { CliError } from './errors.ts';
-import { readInputFile } from './files-io.ts';
+import { readAllCarriedFiles, readCodeFile } from './carrying-command.ts';
+import { CliError, usageError } from './errors.ts';
 
 /** What the publisher's side judges receipts and bundles by. */
 export type PublisherTrust = {
@@ -18,10 +19,39 @@ export type PublisherTrust = {
   readonly enrolments: readonly Uint8Array[];
 };
 
-/** A receipt file, verified. @throws VerifyError as `verifyReceipt`; CliError as `readInputFile` */
-export function readReceipt(path: string, { root, floor, enrolments }: PublisherTrust): VerifiedReceipt {
-  const bytes = readInputFile(path, { maxBytes: MAX_RECEIPT_BYTES });
-  return verifyReceipt(root, admit(root, enrolments, floor), bytes, floor);
+/**
+ * Receipts, verified: files, or QR codes of them as images or text.
+ * @param announced of `--fingerprint`: what somebody was told of them another way, `sha256:…` or a file with the small
+ *   QR code of a receipt; each has to fit
+ * @throws VerifyError RECEIPT_TAG, RECEIPT_MISMATCH, as `verifyReceipt`; CliError, LedgerError as `readAllCarriedFiles`
+ */
+export async function readReceipts(
+  paths: readonly string[],
+  { root, floor, enrolments }: PublisherTrust,
+  announced: readonly string[] = [],
+): Promise<VerifiedReceipt[]> {
+  const admissions = admit(root, enrolments, floor);
+  const carried = await readAllCarriedFiles(paths);
+  const receipts = carried.map((bytes) => verifyReceipt(root, admissions, bytes, floor));
+  if (announced.length > 0) assertAnnounced(receipts, await Promise.all(announced.map(readTag)));
+  return receipts;
+}
+
+/** The one receipt that these files are. @throws CliError USAGE_OPTION, and as {@link readReceipts} */
+export async function readReceipt(
+  paths: readonly string[],
+  trust: PublisherTrust,
+  announced: readonly string[] = [],
+): Promise<VerifiedReceipt> {
+  const [receipt, ...others] = await readReceipts(paths, trust, announced);
+  if (receipt === undefined || others.length > 0) {
+    throw usageError('USAGE_OPTION', 'these are several receipts; give one, or all the QR codes of one');
+  }
+  return receipt;
+}
+
+async function readTag(announced: string): Promise<ReceiptTag> {
+  return parseReceiptTag(announced.startsWith('sha256:') ? announced : await readCodeFile(announced));
 }
 
 /**

@@ -47,7 +47,7 @@ export function encodeFrames(document: Uint8Array): string[] {
  * @throws LedgerError QR_MALFORMED, QR_MIXED (parts of two documents) or QR_INCOMPLETE (says which parts are missing)
  */
 export function joinFrames(texts: readonly string[]): Uint8Array {
-  const frames = texts.flatMap((text) => text.split(/\s+/).filter((word) => word !== '')).map(parseFrame);
+  const frames = texts.flatMap(wordsOf).map(parseFrame);
   const [first] = frames;
   if (first === undefined) throw malformed('it holds no frame');
   const parts = new Map<number, string>();
@@ -68,6 +68,10 @@ export function joinFrames(texts: readonly string[]): Uint8Array {
   const document = inflate(decodeBase32(numbers.map((k) => parts.get(k) ?? '').join('')));
   if (idOf(document) !== first.id) throw malformed('its parts do not fit together');
   return document;
+}
+
+function wordsOf(text: string): string[] {
+  return text.split(/\s+/).filter((word) => word !== '');
 }
 
 type Frame = { readonly id: string; readonly k: number; readonly n: number; readonly part: string };
@@ -92,7 +96,27 @@ export function readCarried(inputs: readonly Uint8Array[], readImage: (png: Uint
   return joinFrames(inputs.map((bytes) => (isPng(bytes) ? readImage(bytes) : frameText(bytes))));
 }
 
-function isPng(bytes: Uint8Array): boolean {
+/**
+ * As {@link readCarried}, of several documents at once: each a file by itself, or all codes of it among the inputs.
+ * @throws LedgerError as {@link joinFrames}; whatever `readImage` throws
+ */
+export function readAllCarried(inputs: readonly Uint8Array[], readImage: (png: Uint8Array) => string): Uint8Array[] {
+  const documents: Uint8Array[] = [];
+  const framesOf = new Map<string, string[]>();
+  for (const bytes of inputs) {
+    if (!isPng(bytes) && !isFrameText(bytes)) {
+      documents.push(bytes);
+      continue;
+    }
+    for (const word of wordsOf(isPng(bytes) ? readImage(bytes) : frameText(bytes))) {
+      const { id } = parseFrame(word);
+      framesOf.set(id, [...(framesOf.get(id) ?? []), word]);
+    }
+  }
+  return [...documents, ...[...framesOf.values()].map(joinFrames)];
+}
+
+export function isPng(bytes: Uint8Array): boolean {
   return PNG_SIGNATURE.every((byte, i) => bytes[i] === byte);
 }
 

@@ -37,6 +37,8 @@ export type VerifyErrorCode =
   | 'FLOOR_RESET_USED'
   | 'RECEIPT_HOST_UNKNOWN'
   | 'RECEIPT_SIGNATURE'
+  | 'RECEIPT_TAG'
+  | 'RECEIPT_MISMATCH'
   // bundle
   | 'UNSIGNED'
   | 'NO_TRUSTED_SIGNATURE'

@@ -74,6 +74,8 @@ async function enclave(...applied: readonly ('one' | 'two' | 'three')[]) {
   };
 }
 
+type Receipt = { readonly files: readonly string[]; readonly fingerprint: string };
+
 type Listed = {
   readonly floor: string;
   readonly channels: readonly {
@@ -146,6 +148,69 @@ describe('freshness across the gap', () => {
     expectError(await build(asked, trusted, unsigned), 'BUNDLE_REFUSED', 3);
     change(asked, '"floor":"2027', '"floor":"2026');
     expectError(await build(asked), 'RECEIPT_SIGNATURE', 3);
+  });
+});
+
+describe('a receipt by QR codes', () => {
+  it('is carried whole by them, without a file', async () => {
+    const { here, folder, trusted } = await enclave('one');
+    const png = join(folder, 'photo.png');
+    const { files } = jsonOf<Receipt>(await here('bundle', 'receipt', '--png', png, '--json'), 'bundle-receipt');
+    const out = join(folder, 'heads.json');
+    const build = ['bundle', 'heads', 'build', bundle('two'), ...trusted, '--out', out, '--key', privateKey('alice')];
+    if (files.length > 1) {
+      expectError(await inside([...build, '--receipt', files[0] ?? '']), 'QR_INCOMPLETE', 3);
+    }
+    await ok(...build, ...files.toReversed().flatMap((file) => ['--receipt', file]));
+    await ok('bundle', 'heads', 'sign', out, '--key', privateKey('bob'));
+    expect((await here('bundle', 'heads', 'accept', out)).code).toBe(0);
+  });
+
+  it('is held to the fingerprint that was told another way, as text or as a picture', async () => {
+    const { here, folder, trusted } = await enclave('one');
+    const at = (name: string) => join(folder, name);
+    const make = async (name: string) => {
+      const ways = ['--out', at(`${name}.json`), '--png', at(`${name}.png`)];
+      return jsonOf<Receipt>(await here('bundle', 'receipt', ...ways, '--json'), 'bundle-receipt');
+    };
+    const [first, second] = [await make('first'), await make('second')];
+    expect(first.files).toEqual([at('first.json'), at('first.png')]);
+    let n = 0;
+    const build = (receipts: readonly string[], ...announced: readonly string[]) => {
+      n += 1;
+      return inside([
+        ...['bundle', 'heads', 'build', bundle('two'), ...trusted, '--out', at(`heads-${n}`)],
+        ...receipts.flatMap((name) => ['--receipt', at(`${name}.json`)]),
+        ...announced.flatMap((value) => ['--fingerprint', value]),
+      ]);
+    };
+    expect((await build(['first'], first.fingerprint)).code).toBe(0);
+    expect((await build(['first'], at('first.png'))).code).toBe(0);
+    expect((await build(['first', 'second'], at('second.png'), first.fingerprint)).code).toBe(0);
+    // Genuine, of the same enclave, and still not the one that was meant.
+    expectError(await build(['second'], at('first.png')), 'RECEIPT_MISMATCH', 3);
+    expectError(await build(['second'], first.fingerprint), 'RECEIPT_MISMATCH', 3);
+    expectError(await build(['first', 'second'], first.fingerprint), 'RECEIPT_MISMATCH', 3);
+    expectError(await build(['first'], first.fingerprint, second.fingerprint), 'RECEIPT_MISMATCH', 3);
+    expectError(await build(['first'], 'sha256:12'), 'RECEIPT_TAG', 2);
+    expectError(await build(['first'], at('first.json')), 'RECEIPT_TAG', 2);
+
+    const delta = ['bundle', 'delta', bundle('two'), '--base', bundle('one'), ...trusted, '--out', at('delta.tar')];
+    expectError(
+      await inside([...delta, '--receipt', at('first.json'), '--fingerprint', second.fingerprint]),
+      'RECEIPT_MISMATCH',
+      3,
+    );
+    const both = [at('first.json'), at('second.json')].flatMap((file) => ['--receipt', file]);
+    expectError(await inside([...delta, ...both]), 'USAGE_OPTION', 2);
+    expectError(await inside([...delta, '--receipt', at('first.png')]), 'QR_MALFORMED', 3);
+    expect((await inside([...delta, '--receipt', at('first.json'), '--fingerprint', at('first.png')])).code).toBe(0);
+  });
+
+  it('needs a way out, before a nonce is spent', async () => {
+    const { here, data } = await enclave();
+    expectError(await here('bundle', 'receipt'), 'USAGE_OPTION', 2);
+    expect((await told<{ openReceipts: number }>('bundle', 'list', '--data', data)).openReceipts).toBe(0);
   });
 });
 

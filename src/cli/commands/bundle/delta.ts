@@ -27,9 +27,12 @@ export class BundleDelta extends DaemonCommand {
   });
 
   bundle = Option.String({ name: 'BUNDLE' });
-  receipt = Option.String('--receipt', {
+  receipts = Option.Array('--receipt', {
     required: true,
-    description: 'what the enclave holds: the receipt in `FILE`',
+    description: 'what the enclave holds: the receipt in `FILE`, or each image of its QR codes',
+  });
+  announced = Option.Array('--fingerprint', [], {
+    description: 'the receipt is `SHA256` by what was told another way: sha256:…, or an image of its small QR code',
   });
   bases = Option.Array('--base', { required: true, description: 'a bundle the enclave holds: `BUNDLE`' });
   out = Option.String('--out', { required: true, description: 'write `FILE`' });
@@ -39,7 +42,7 @@ export class BundleDelta extends DaemonCommand {
   async run(): Promise<ExitCode> {
     const { trust: root, enrolments, now } = this;
     const trust = await evidenceTrust(this.dataDirectory, { root, enrolments, floor: undefined, now });
-    const { document } = readReceipt(this.receipt, trust);
+    const { document } = await readReceipt(this.receipts, trust, this.announced);
     const held = new Set<string>();
     for (const path of this.bases) {
       const { payload, entries } = await inspectBundle(path);

@@ -7,7 +7,7 @@ import { EXIT, type ExitCode } from '../../exit-codes.ts';
 import { refuseExisting } from '../../files-io.ts';
 import { loadPrivateKey } from '../../key-files-io.ts';
 import { parseMoment } from '../../moment.ts';
-import { placeOfBundle, readReceipt } from '../../receipt-argument-io.ts';
+import { placeOfBundle, readReceipts } from '../../receipt-argument-io.ts';
 import { renderHeads } from '../../render/documents.ts';
 import { evidenceTrust } from '../evidence/trust-argument.ts';
 
@@ -28,6 +28,9 @@ export class BundleHeadsBuild extends DaemonCommand {
 
   bundles = Option.Rest({ name: 'BUNDLE', required: 1 });
   receipts = Option.Array('--receipt', { required: true, description: 'answer the receipt in `FILE`' });
+  announced = Option.Array('--fingerprint', [], {
+    description: 'a receipt is `SHA256` by what was told another way: sha256:…, or an image of its small QR code',
+  });
   out = Option.String('--out', { required: true, description: 'write `FILE`' });
   trust = Option.String('--trust', { description: 'judge by the trust root in `ROOT`' });
   enrolments = Option.Array('--enrolment', [], { description: 'the host is enrolled by `FILE`' });
@@ -42,7 +45,8 @@ export class BundleHeadsBuild extends DaemonCommand {
     refuseExisting([this.out]);
     const { trust: root, enrolments, now } = this;
     const trust = await evidenceTrust(this.dataDirectory, { root, enrolments, floor: undefined, now });
-    const receipts = this.receipts.map((path) => readReceipt(path, trust).document);
+    const verified = await readReceipts(this.receipts, trust, this.announced);
+    const receipts = verified.map(({ document }) => document);
     const channels: Record<string, Place> = {};
     for (const path of this.bundles) {
       const { channel, ...place } = await placeOfBundle(path, trust);

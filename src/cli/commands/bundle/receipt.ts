@@ -1,35 +1,39 @@
-import { Command, Option } from 'clipanion';
+import { Command } from 'clipanion';
 import { parseEnvelope, payloadDigest } from '../../../core/dsse.ts';
 import { escapeForTerminal } from '../../../core/terminal-text.ts';
 import { issueReceipt } from '../../../install/receipt-io.ts';
 import { MAX_RECEIPT_BYTES, RECEIPT_PAYLOAD_TYPE } from '../../../verify/receipt.ts';
-import { DaemonCommand } from '../../command.ts';
+import { encodeReceiptTag } from '../../../verify/receipt-tag.ts';
+import { CarryingCommand } from '../../carrying-command.ts';
 import { EXIT, type ExitCode } from '../../exit-codes.ts';
-import { createFilesDurably, refuseExisting } from '../../files-io.ts';
 import { openInstallHere } from '../../install-here-io.ts';
 import { renderReceipt } from '../../render/documents.ts';
 
-export class BundleReceipt extends DaemonCommand {
+export class BundleReceipt extends CarryingCommand {
   static override paths = [['bundle', 'receipt']];
   static override usage = Command.Usage({
     description: 'Write a signed receipt to carry out: what this enclave holds and refused, and a new nonce.',
     details:
       'Who answers it (bundle heads build) proves what was the newest after it was written. Its key is enrolled ' +
-      "together with this host's logs (trust enrol request).",
-    examples: [['Onto the stick', '$0 bundle receipt --out /media/usb/plant-7.receipt.json']],
+      "together with this host's logs (trust enrol request). Beside --out a QR code holds its fingerprint and nonce, to " +
+      'hold the file against; without --out the QR codes hold the receipt itself.',
+    examples: [
+      ['Onto the stick', '$0 bundle receipt --out /media/usb/plant-7.receipt.json'],
+      ['And its fingerprint to be photographed', '$0 bundle receipt --out /media/usb/plant-7.receipt.json --qr'],
+      ['Where no stick may leave', '$0 bundle receipt --png plant-7.png'],
+    ],
   });
 
-  out = Option.String('--out', { required: true, description: 'write `FILE`' });
-
   async run(): Promise<ExitCode> {
-    refuseExisting([this.out]);
+    this.assertWays();
     await using install = await openInstallHere(this.dataDirectory);
     const { document, bytes, keyid, entry, unread } = await issueReceipt(install);
-    createFilesDurably([{ path: this.out, bytes, mode: 0o644 }]);
     const fingerprint = payloadDigest(parseEnvelope(bytes, RECEIPT_PAYLOAD_TYPE, MAX_RECEIPT_BYTES));
+    const code = this.out === undefined ? undefined : encodeReceiptTag(fingerprint, document.nonce);
+    const { files, text } = await this.carry(bytes, code);
     this.result(
-      { file: this.out, fingerprint, keyid, document, entry },
-      [...renderReceipt(document), `  fingerprint ${fingerprint}`, escapeForTerminal(this.out)].join('\n'),
+      { files, fingerprint, keyid, document, entry },
+      [...renderReceipt(document), `  fingerprint ${fingerprint}`, text].join('\n'),
     );
     for (const log of unread) this.note(`The log ${escapeForTerminal(log)} has no head to trust: see ledger verify.`);
     return EXIT.done;

@@ -39,7 +39,7 @@ export class TrustFloorResetBuild extends DaemonCommand {
   async run(): Promise<ExitCode> {
     const { trust: root, enrolments, now } = this;
     const trust = await evidenceTrust(this.dataDirectory, { root, enrolments, floor: undefined, now });
-    const { host, nonce, floor } = readReceipt(this.receipt, trust).document;
+    const { host, nonce, floor } = (await readReceipt([this.receipt], trust)).document;
     const document = {
       v: 1,
       host,
