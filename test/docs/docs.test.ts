@@ -9,6 +9,7 @@ import { runBlock, shellBlock } from './shell-blocks.ts';
 const SAMPLE = join(ROOT, 'bundles/samples/linux-baseline-1.bundle');
 const KEY = join(ROOT, 'keys/example/TEST-ONLY-alice.pub.pem');
 const hasOpenssl = hasTool('openssl') && hasTool('sha256sum');
+const hasSidecarTools = ['minisign', 'ssh-keygen', 'signify-openbsd', 'openssl'].every(hasTool);
 const hasB3sum = hasTool('b3sum');
 
 beforeAll(ensureBuilt);
@@ -39,6 +40,36 @@ describe('the shell lines in the docs', () => {
     const block = shellBlock('docs/formats.md', 'openssl');
     expect(() => runBlock(block, scratch, scratch, { BUNDLE, KEY })).toThrow();
   });
+
+  it.skipIf(!hasSidecarTools)(
+    'check sidecars with four tools, each by itself (skipped without one of them)',
+    async () => {
+      const scratch = tempDirectory();
+      const BUNDLE = join(scratch, 'b');
+      cpSync(SAMPLE, BUNDLE, { recursive: true });
+      const kinds = ['minisig', 'sshsig', 'signify', 'raw'].flatMap((kind) => ['--sidecar', kind]);
+      const key = KEY.replace('.pub.pem', '.key.pem');
+      const ran = await daemoneye(['bundle', 'sign', BUNDLE, '--key', key, ...kinds, '--json']);
+      const { sidecars } = JSON.parse(ran.stdout) as { sidecars: string[] };
+      const SIDECAR = (sidecars[1] ?? '').replace('.minisig', '');
+      const variables = { BUNDLE, KEY, SIDECAR };
+      const block = shellBlock('docs/formats.md', 'sidecars');
+      const said = runBlock(block, scratch, scratch, variables);
+      for (const yes of [
+        'Comment and signature verified',
+        'Good "file" signature',
+        'Signature Verified',
+        'Verified Successfully',
+      ]) {
+        expect(said).toContain(yes);
+      }
+      const path = `${BUNDLE}.statement.json`;
+      writeFileSync(path, readFileSync(path, 'utf8').replace('"seq":1', '"seq":2'));
+      for (const check of block.split('\n').filter((line) => line.includes('-V') || line.includes('erify'))) {
+        expect(() => runBlock(check, scratch, scratch, variables), check).toThrow();
+      }
+    },
+  );
 
   it.skipIf(!hasB3sum)('recompute a leaf of the ledger with b3sum', async () => {
     const scratch = tempDirectory();

@@ -1,4 +1,4 @@
-import { concatBytes, equalBytes, parseBase64, utf8 } from '../../core/bytes.ts';
+import { concatBytes, encodeBase64, equalBytes, parseBase64, utf8 } from '../../core/bytes.ts';
 import type { Signer } from '../../core/checks.ts';
 import { ed25519Spki } from '../../core/ed25519.ts';
 import { messageOf } from '../../core/errors.ts';
@@ -85,6 +85,30 @@ export function parseMinisignSignature(bytes: Uint8Array): MinisignSignature {
   };
 }
 
+/** What {@link parseMinisignKey} reads. */
+export function encodeMinisignKey({ id, key }: MinisignKey): string {
+  const packet = concatBytes(KEY_ALGORITHM, id, key.raw);
+  return `${UNTRUSTED}minisign public key ${shownId(id)}\n${encodeBase64(packet)}\n`;
+}
+
+/** The bytes that the global signature covers. */
+export function minisignCovered(signature: Uint8Array, trustedComment: string): Uint8Array {
+  return concatBytes(signature, utf8(trustedComment));
+}
+
+/** What {@link parseMinisignSignature} reads. */
+export function encodeMinisignSignature(signature: MinisignSignature): string {
+  const { algorithm, id, trustedComment, globalSignature } = signature;
+  const packet = concatBytes(algorithm === 'prehashed' ? PREHASHED : LEGACY, id, signature.signature);
+  const lines = [
+    `${UNTRUSTED}signature of minisign key ${shownId(id)}`,
+    encodeBase64(packet),
+    `${TRUSTED}${trustedComment}`,
+    encodeBase64(globalSignature),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
 /** What has to be known of the message before this signature can be checked. */
 export function minisignNeeds({ algorithm }: MinisignSignature): MessageHash | 'whole' {
   return algorithm === 'prehashed' ? 'blake2b512' : 'whole';
@@ -110,7 +134,7 @@ export function verifyMinisign(message: Message, signature: MinisignSignature, k
       `the minisign signature is not one of ${shownId(key.id)} over ${name}`,
     );
   }
-  const covered = concatBytes(signature.signature, utf8(signature.trustedComment));
+  const covered = minisignCovered(signature.signature, signature.trustedComment);
   if (!verifyWithKey(key.key, covered, signature.globalSignature)) {
     throw new ReleaseError('MINISIGN_COMMENT', 'the trusted comment of the minisign signature was altered');
   }

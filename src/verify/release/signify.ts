@@ -1,4 +1,4 @@
-import { equalBytes, parseBase64, utf8 } from '../../core/bytes.ts';
+import { concatBytes, encodeBase64, encodeHex, equalBytes, parseBase64, utf8 } from '../../core/bytes.ts';
 import type { Signer } from '../../core/checks.ts';
 import { ed25519Spki } from '../../core/ed25519.ts';
 import { messageOf } from '../../core/errors.ts';
@@ -50,6 +50,20 @@ export function parseSignifyKey(bytes: Uint8Array): SignifyKey {
 export function parseSignifySignature(bytes: Uint8Array): SignifySignature {
   const { number, rest, after } = parseFile(bytes, MAX_EMBEDDED_BYTES, SIGNATURE_BYTES, bad);
   return { number, signature: rest, ...(after.length === 0 ? {} : { embedded: after }) };
+}
+
+/** What {@link parseSignifyKey} reads. */
+export function encodeSignifyKey({ number, key }: SignifyKey): string {
+  return encodeFile(`public key ${encodeHex(number)}`, concatBytes(ALGORITHM, number, key.raw));
+}
+
+/** What {@link parseSignifySignature} reads, apart from the file. */
+export function encodeSignifySignature({ number, signature }: SignifySignature): string {
+  return encodeFile(`signature of key ${encodeHex(number)}`, concatBytes(ALGORITHM, number, signature));
+}
+
+function encodeFile(comment: string, packet: Uint8Array): string {
+  return `${COMMENT}${comment}\n${encodeBase64(packet)}\n`;
 }
 
 /**

@@ -3,6 +3,10 @@ import { utf8 } from '../../../core/bytes.ts';
 /** SSH signatures (OpenSSH, PROTOCOL.sshsig) and the keys that make them (RFC 4253, 5656, 8332, 8709, PROTOCOL.u2f). */
 export const ARMOR_BEGIN = '-----BEGIN SSH SIGNATURE-----';
 export const ARMOR_END = '-----END SSH SIGNATURE-----';
+/** OpenSSH breaks lines after 70 characters. */
+export const ARMOR_LINE = /.{1,70}/g;
+/** RFC 8709. */
+export const SSH_ED25519 = 'ssh-ed25519';
 /** Starts the blob and what is signed alike, so that no other protocol's signature can stand in. */
 export const MAGIC = utf8('SSHSIG');
 export const VERSION = 1;

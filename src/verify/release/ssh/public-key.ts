@@ -7,7 +7,7 @@ import { type KeyId, type PublicKey, publicKeyFromSpki } from '../../../core/key
 import { escapeForTerminal } from '../../../core/terminal-text.ts';
 import { ReleaseError } from '../errors.ts';
 import { malformedAs } from '../text.ts';
-import { MAX_RSA_BITS, MIN_RSA_BITS } from './format.ts';
+import { MAX_RSA_BITS, MIN_RSA_BITS, SSH_ED25519 } from './format.ts';
 import { WireReader } from './wire.ts';
 
 /** A key that may make SSH signatures. */
@@ -70,7 +70,7 @@ export function parseSshPublicKey(blob: Uint8Array): SshPublicKey {
 function readMaterial(type: string, reader: WireReader): SshKeyMaterial {
   const curve = type === SK_ECDSA ? P256 : ECDSA[type];
   if (curve !== undefined) return readEcdsa(curve, reader);
-  if (type === 'ssh-ed25519' || type === SK_ED25519) return readEd25519(reader);
+  if (type === SSH_ED25519 || type === SK_ED25519) return readEd25519(reader);
   if (type === 'ssh-rsa') return readRsa(reader);
   if (/-cert-v\d+@openssh\.com$/.test(type)) {
     throw new ReleaseError(

@@ -1,12 +1,12 @@
 import { verify as nodeVerify } from 'node:crypto';
-import { concatBytes, decodeUtf8, parseBase64, utf8 } from '../../../core/bytes.ts';
+import { concatBytes, decodeUtf8, encodeBase64, parseBase64, utf8 } from '../../../core/bytes.ts';
 import { sha256 } from '../../../core/digest.ts';
 import { verifyWithKey } from '../../../core/keys.ts';
 import { escapeForTerminal } from '../../../core/terminal-text.ts';
 import { ReleaseError } from '../errors.ts';
 import { digestOf, type Message } from '../message.ts';
 import { MAX_SIGNATURE_BYTES, malformedAs, readText } from '../text.ts';
-import { ARMOR_BEGIN, ARMOR_END, MAGIC, SK_USER_PRESENT, SK_USER_VERIFIED, VERSION } from './format.ts';
+import { ARMOR_BEGIN, ARMOR_END, ARMOR_LINE, MAGIC, SK_USER_PRESENT, SK_USER_VERIFIED, VERSION } from './format.ts';
 import { type Curve, parseSshPublicKey, type SshKeyMaterial, type SshPublicKey } from './public-key.ts';
 import { WireReader, wireString } from './wire.ts';
 
@@ -95,15 +95,29 @@ function readSignature(key: SshPublicKey, bytes: Uint8Array): Pick<SshSignature,
   return { algorithm, blob, ...(presence === undefined ? {} : { presence }) };
 }
 
+/** What a key signs: PROTOCOL.sshsig section 2: magic, namespace, reserved, hash algorithm, H(message). */
+export function sshSigned(namespace: string, hash: SshSignature['hash'], digest: Uint8Array): Uint8Array {
+  return concatBytes(MAGIC, ...[utf8(namespace), new Uint8Array(), utf8(hash), digest].map(wireString));
+}
+
+/** What {@link parseSshSignature} reads (PROTOCOL.sshsig section 1). @param publicKey in wire form */
+export function encodeSshSignature(
+  publicKey: Uint8Array,
+  { namespace, hash, algorithm, blob }: Omit<SshSignature, 'key' | 'presence'>,
+): string {
+  const signature = concatBytes(wireString(utf8(algorithm)), wireString(blob));
+  const parts = [publicKey, utf8(namespace), new Uint8Array(), utf8(hash), signature].map(wireString);
+  const body = encodeBase64(concatBytes(MAGIC, Uint8Array.of(0, 0, 0, VERSION), ...parts));
+  return `${[ARMOR_BEGIN, ...(body.match(ARMOR_LINE) ?? []), ARMOR_END].join('\n')}\n`;
+}
+
 /**
  * Whether the key in the signature made it over the message. Who that key belongs to is for the allowed signers.
  * @throws ReleaseError SSH_SIGNATURE, SSH_PRESENCE or SSH_MALFORMED
  */
 export function verifySshSignature(message: Message, signature: SshSignature): void {
   const { key, namespace, hash, presence } = signature;
-  // PROTOCOL.sshsig section 2: magic, namespace, reserved, hash algorithm, H(message).
-  const parts = [utf8(namespace), new Uint8Array(), utf8(hash), digestOf(message, hash)].map(wireString);
-  const signed = concatBytes(MAGIC, ...parts);
+  const signed = sshSigned(namespace, hash, digestOf(message, hash));
   const covered =
     presence === undefined || key.application === undefined
       ? signed
