@@ -7,6 +7,10 @@ import { formatPrivateKey, type PrivateKey, parsePrivateKey } from '../../src/co
 export const EXAMPLE_NAMES = ['alice', 'bob', 'carol', 'dave', 'mallory'] as const;
 export type ExampleName = (typeof EXAMPLE_NAMES)[number];
 
+/** Published like the others: an age identity (age-keygen), and who encrypts to it. */
+export const EXAMPLE_IDENTITY = 'AGE-SECRET-KEY-1EW8E0TJZ2FQTK47XM0F5NG8SPDM28NCH86AYAMGC9YYSVFRL23NSUZT5YU';
+export const EXAMPLE_RECIPIENT = 'age1v65kx6mlc76g2n776ad5nj0fqdcaefam55kntsrls8eln3z0ad9swcd0ef';
+
 /** PKCS#8 DER of an Ed25519 key up to its 32 seed bytes (RFC 8410 section 7). */
 const PKCS8_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex');
 
@@ -23,4 +27,6 @@ export function writeExampleKeys(folder: string): void {
     writeFileSync(join(folder, `TEST-ONLY-${name}.key.pem`), formatPrivateKey(key.handle));
     writeFileSync(join(folder, `TEST-ONLY-${name}.pub.pem`), key.publicKey.pem);
   }
+  const identity = `# TEST-ONLY\n# public key: ${EXAMPLE_RECIPIENT}\n${EXAMPLE_IDENTITY}\n`;
+  writeFileSync(join(folder, 'TEST-ONLY-enclave.age.txt'), identity);
 }
