@@ -9,6 +9,7 @@ import { readUnverified, type UnverifiedParts } from './inspect-io.ts';
 import { compareBundleNames } from './layout.ts';
 import { assertNewOutput } from './output-io.ts';
 import { type BlobDirectory, DirectoryBundle } from './read-directory-io.ts';
+import { assertRoom } from './room-io.ts';
 import { NewTarFile, type WrittenFile } from './tar-file-io.ts';
 
 export type PackResult = WrittenFile & {
@@ -23,7 +24,7 @@ export type PackResult = WrittenFile & {
  *
  * @param encrypt what becomes of the tar on its way to the file
  * The tar appears under its name complete and durable, or not at all.
- * @throws BundleError OUTPUT_EXISTS, OUTPUT_INSIDE_SOURCE, ENVELOPE_MISSING, INDEX_MISSING, INDEX_MISMATCH,
+ * @throws BundleError OUTPUT_EXISTS, OUTPUT_INSIDE_SOURCE, ENVELOPE_MISSING, INDEX_MISSING, INDEX_MISMATCH, OUTPUT_SPACE,
  *   BLOB_UNLISTED, BLOB_MISMATCH or PACK_MISMATCH, and as `parseStatement`, `parseIndex` and `BundleReader`; CoreError; ArchiveError; DurableError
  */
 export async function packBundle(
@@ -39,6 +40,8 @@ export async function packBundle(
     const parts = await readUnverified(bundle);
     const expected = expectedBlobs(parts.entries);
     await using blobs = await bundle.openBlobs();
+    const bytes = blobs.names.reduce((sum, digest) => sum + (expected.get(digest) ?? 0), 0);
+    assertRoom(out, bytes);
     file = await NewTarFile.create(out);
     const tar = writeTar(members(parts, blobs, expected), compareBundleNames);
     for await (const piece of encrypt(tar)) await file.write(piece);

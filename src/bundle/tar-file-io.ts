@@ -4,12 +4,14 @@ import { type FileHandle, open, rm } from 'node:fs/promises';
 import { durableErrorFrom } from '../durable/errors.ts';
 import { renameDurably, temporaryName } from '../durable/files-io.ts';
 import { writeFully } from './blob-store-io.ts';
-import { assertReadsBack } from './read-back-io.ts';
+import { assertReadsBack, type ReadBack } from './read-back-io.ts';
 
 export type WrittenFile = {
   /** Of the whole file, hex; what `sha256sum` prints. */
   readonly sha256: string;
   readonly bytes: number;
+  /** How it was read again. */
+  readonly readBack: ReadBack;
 };
 
 const PUBLIC_FILE = 0o644;
@@ -62,8 +64,8 @@ export class NewTarFile {
   }
 
   /**
-   * Writes through to the medium, reads the file again and compares it, then gives it its name. (The read goes through
-   * the operating system's cache; what the medium does after is for the verifier on the other side.)
+   * Writes through to the medium, reads the file again and compares it, then gives it its name. (What the medium does
+   * after is for the verifier on the other side.)
    * @throws BundleError PACK_MISMATCH; DurableError
    */
   async finish(): Promise<WrittenFile> {
@@ -76,9 +78,9 @@ export class NewTarFile {
     }
     await this.#handle.close();
     const sha256 = this.#hash.digest('hex');
-    await assertReadsBack(this.#temporary, this.#out, sha256);
+    const readBack = await assertReadsBack(this.#temporary, this.#out, sha256);
     renameDurably(this.#temporary, this.#out);
-    return { sha256, bytes: this.#bytes };
+    return { sha256, bytes: this.#bytes, readBack };
   }
 
   /** Leaves nothing; after {@link finish} it changes nothing. */

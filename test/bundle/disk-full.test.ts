@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { buildBundle } from '../../src/bundle/build-io.ts';
@@ -32,10 +32,22 @@ describe('a full disk leaves nothing half-written', () => {
     expect(readdirSync(disk)).toEqual([]);
   });
 
-  it('NO_SPACE: while packing', async ({ skip }) => {
+  it('OUTPUT_SPACE: before packing', async ({ skip }) => {
     const disk = tinyDisk() ?? skip('a tiny file system needs root');
     const { directory } = await buildSample(LARGE);
-    await expectCodeAsync(packBundle(directory, join(disk, 'x.tar')), 'NO_SPACE');
+    await expectCodeAsync(packBundle(directory, join(disk, 'x.tar')), 'OUTPUT_SPACE');
+    expect(readdirSync(disk)).toEqual([]);
+  });
+
+  it('NO_SPACE: while packing, where something else takes the room meanwhile', async ({ skip }) => {
+    const disk = tinyDisk() ?? skip('a tiny file system needs root');
+    const { directory } = await buildSample({ fits: new Uint8Array(700 * 1024).fill(7) });
+    const crowd = async function* (pieces: AsyncIterable<Uint8Array>) {
+      writeFileSync(join(disk, 'other'), new Uint8Array(512 * 1024));
+      yield* pieces;
+    };
+    await expectCodeAsync(packBundle(directory, join(disk, 'x.tar'), crowd), 'NO_SPACE');
+    rmSync(join(disk, 'other'));
     expect(readdirSync(disk)).toEqual([]);
   });
 

@@ -8,6 +8,7 @@ import { DaemonCommand } from '../../command.ts';
 import { CliError } from '../../errors.ts';
 import { EXIT, type ExitCode } from '../../exit-codes.ts';
 import { readReceipt } from '../../receipt-argument-io.ts';
+import { writtenText, writtenTo } from '../../written-io.ts';
 import { evidenceTrust } from '../evidence/trust-argument.ts';
 
 export class BundleDelta extends DaemonCommand {
@@ -50,15 +51,17 @@ export class BundleDelta extends DaemonCommand {
       for (const sha256 of expectedBlobs(entries).keys()) held.add(sha256);
     }
     const progress = this.progress('packing', { unit: 'bytes' }).update;
-    const { sha256, bytes, blobs, leftOut } = await writeDelta(this.bundle, this.out, held, {
+    const { sha256, bytes, blobs, leftOut, readBack } = await writeDelta(this.bundle, this.out, held, {
       signal: this.signal,
       progress,
     });
+    const written = writtenTo(this.out, [readBack]);
     this.result(
-      { file: this.out, sha256, bytes, blobs, leftOut, host: document.host },
+      { file: this.out, sha256, bytes, blobs, leftOut, host: document.host, ...written },
       `${escapeForTerminal(this.out)}  ${bytes} bytes  sha256:${sha256}\n` +
         `${count(blobs, 'piece')} in it, ${leftOut} left out that the host ${document.host} holds`,
     );
+    for (const line of writtenText(written)) this.note(line);
     return EXIT.done;
   }
 }

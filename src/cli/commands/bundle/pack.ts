@@ -3,6 +3,7 @@ import { packBundle } from '../../../bundle/pack-io.ts';
 import { escapeForTerminal } from '../../../core/terminal-text.ts';
 import { DaemonCommand } from '../../command.ts';
 import { EXIT, type ExitCode } from '../../exit-codes.ts';
+import { writtenText, writtenTo } from '../../written-io.ts';
 
 export class BundlePack extends DaemonCommand {
   static override paths = [['bundle', 'pack']];
@@ -24,9 +25,13 @@ export class BundlePack extends DaemonCommand {
     const { encryptTo } = await import('../../../seal/age-files.ts');
     const encrypt =
       this.recipients.length === 0 ? undefined : (tar: AsyncIterable<Uint8Array>) => encryptTo(tar, this.recipients);
-    const { sha256, bytes } = await packBundle(this.directory, this.out, encrypt);
-    this.result({ file: this.out, sha256, bytes }, `${escapeForTerminal(this.out)}  ${bytes} bytes  sha256:${sha256}`);
-    this.note('Written through to the medium and read again: safe to remove once it is unmounted.');
+    const { sha256, bytes, readBack } = await packBundle(this.directory, this.out, encrypt);
+    const written = writtenTo(this.out, [readBack]);
+    this.result(
+      { file: this.out, sha256, bytes, ...written },
+      `${escapeForTerminal(this.out)}  ${bytes} bytes  sha256:${sha256}`,
+    );
+    for (const line of writtenText(written)) this.note(line);
     return EXIT.done;
   }
 }

@@ -6,6 +6,7 @@ import { count } from '../../../core/wording.ts';
 import { DaemonCommand } from '../../command.ts';
 import { EXIT, type ExitCode } from '../../exit-codes.ts';
 import { parseWholeNumber } from '../../whole-number.ts';
+import { writtenText, writtenTo } from '../../written-io.ts';
 
 export class BundleSplit extends DaemonCommand {
   static override paths = [['bundle', 'split']];
@@ -40,8 +41,14 @@ export class BundleSplit extends DaemonCommand {
     const lines = volumes.map(
       ({ file, bytes, sha256 }) => `${escapeForTerminal(file)}  ${bytes} bytes  sha256:${sha256}`,
     );
-    this.result({ volumes, count: all }, lines.join('\n'));
-    this.note(`${count(all, 'volume')} in all; written through and read again. Check them anywhere: bundle volumes`);
+    const written = writtenTo(
+      volumes[0]?.file ?? prefix,
+      volumes.map(({ readBack }) => readBack),
+    );
+    const told = volumes.map(({ readBack: _, ...volume }) => volume);
+    this.result({ volumes: told, count: all, ...written }, lines.join('\n'));
+    for (const line of writtenText(written)) this.note(line);
+    this.note(`${count(all, 'volume')} in all. Check them anywhere: bundle volumes`);
     return EXIT.done;
   }
 }
