@@ -16,6 +16,11 @@ export function partialDirectory(parent: string, payload: Digest): string {
   return join(parent, `${PREFIX}${encodeHex(parseDigest(payload).hash)}`);
 }
 
+/** The payload in the name of such a directory. */
+export function payloadOfPartial(name: string): Digest {
+  return `sha256:${name.slice(PREFIX.length)}`;
+}
+
 /** The name of the one that was written to last: more than one interrupted bundle is not kept. */
 export function newestPartial(parent: string): string | undefined {
   const names = readdirSync(parent).filter((name) => name.startsWith(PREFIX));

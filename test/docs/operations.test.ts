@@ -96,4 +96,23 @@ describe('the procedures in docs/operations.md', () => {
     expect(run('volumes-split')).toMatch(/two\.001 +intact/);
     expect(run('volumes-apply')).toMatch(/rules\/linux +seq 1 active/);
   });
+
+  it('go out and come back by a mailbox', { timeout: 240_000 }, () => {
+    const folder = tempDirectory();
+    const scratch = tempDirectory();
+    const run = (block: string) => runBlock(shellBlock(PAGE, block), folder, scratch, { RULES: join(ROOT, 'rules') });
+    run('root-first');
+    run('root-pin');
+    expect(run('mailbox-once')).toMatch(/active: rules\/linux seq 1/);
+    const out = run('mailbox-out');
+    expect(out).toMatch(/seq 1 active/);
+    expect(out).toContain('not provably fresh');
+    expect(out).toContain('carry out: a receipt');
+    expect(run('mailbox-publisher')).toMatch(/left out that the host/);
+    const back = run('mailbox-in');
+    expect(back).toMatch(/waiting: sha256:[0-9a-f]{64}/);
+    expect(back.match(/Nothing was changed/g)).toHaveLength(1);
+    expect(back.match(/waiting: /g)).toHaveLength(1);
+    expect(back).toMatch(/seq 2 active, before it seq 1[\s\S]*fresh as of/);
+  });
 });
