@@ -56,9 +56,9 @@ describe('the shell lines in the docs', () => {
       const block = shellBlock('docs/formats.md', 'sidecars');
       const said = runBlock(block, scratch, scratch, variables);
       for (const yes of [
-        'Comment and signature verified',
+        'Signature and comment signature verified',
         'Good "file" signature',
-        'Signature Verified',
+        'Signature Verified\n',
         'Verified Successfully',
       ]) {
         expect(said).toContain(yes);
