@@ -7,6 +7,7 @@ import type { SomeSettings } from '../config/settings.ts';
 import { DaemonEyeError, messageOf } from '../core/errors.ts';
 import type { FieldChange } from '../core/field-diff.ts';
 import type { RulesDiff } from '../rules/diff.ts';
+import { parsePinnedFilePath } from '../verify/release-pins.ts';
 import { diffRoots } from '../verify/root-diff.ts';
 import type { TrustRoot } from '../verify/root-document.ts';
 import { parseRoot } from '../verify/trust-root.ts';
@@ -90,6 +91,8 @@ function newestRoot({ files, unseen, side }: Files): { readonly root?: TrustRoot
   const trouble = [...unseen];
   let newest: TrustRoot | undefined;
   for (const { path, bytes } of files) {
+    // Compared by the pins that name them.
+    if (parsePinnedFilePath(path) !== undefined) continue;
     try {
       const root = parseRoot(bytes);
       if (newest === undefined || root.version > newest.version) newest = root;

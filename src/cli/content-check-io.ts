@@ -25,6 +25,7 @@ import type { ContentCheck, ContentRoots } from '../install/verify-io.ts';
 import type { ContentVerdict } from '../verify/bundle-verification.ts';
 import { attestedFiles, checkAttestations } from '../verify/checks/attestations.ts';
 import type { ProvenanceFacts } from '../verify/checks/documents.ts';
+import { parsePinnedFilePath } from '../verify/release-pins.ts';
 
 /** A bundle whose content is text; more than this is something else. */
 export const MAX_TEXT_BYTES = 64 * 1024 * 1024;
@@ -135,7 +136,13 @@ function judgeConfig({ entries, read }: Content): ContentVerdict {
 
 function judgeTrust({ entries, read, roots }: Content): ContentVerdict {
   const newest = verifyTrustFiles(entries, read, roots.carried, roots.pinned).at(-1);
-  return { ok: true, reason: `${count(entries.length, 'version')} of the trust root, linked up to ${newest?.version}` };
+  const files = new Set(entries.flatMap(({ path }) => parsePinnedFilePath(path) ?? []));
+  const pins = [...(newest?.releases ?? [])];
+  const absent = pins.filter(([, { sha256 }]) => !files.has(sha256)).map(([name]) => name);
+  const versions = count(entries.length - files.size, 'version');
+  const pinned = files.size === 0 ? '' : `, with ${count(files.size, 'pinned file')}`;
+  const without = absent.length === 0 ? '' : `; pinned, but not in it: ${absent.join(', ')}`;
+  return { ok: true, reason: `${versions} of the trust root, linked up to ${newest?.version}${pinned}${without}` };
 }
 
 async function judgeUpdate(content: Content): Promise<ContentVerdict> {

@@ -14,6 +14,7 @@ import { stagedSide, storedSide } from './comparison-io.ts';
 import { allowing, type Downgrade, goingBack } from './going-back.ts';
 import { heldBlobs } from './held-blobs-io.ts';
 import type { LoggedEntry, WritableInstall } from './install-io.ts';
+import { storePinnedFiles } from './pinned-files-io.ts';
 import { judgeStatement } from './refused-statement-io.ts';
 import { loadPinnedRoot, storeRoots } from './root-store-io.ts';
 import { createStaging, type Staging } from './staging-io.ts';
@@ -105,7 +106,11 @@ export async function applyBundle<C = unknown>(
   const channel = install.state.channels.get(statement.channel);
   // Taken back, and then signed anew by others: it may come again.
   const isRevoked = channel !== undefined && revokedAt(root, install.state, statement.channel, channel.active);
-  if (channel?.active.payload === payload && !isRevoked) return { status: 'unchanged', ...found() };
+  if (channel?.active.payload === payload && !isRevoked) {
+    // What was lost or damaged since is put back.
+    if (options.dryRun !== true) storePinnedFiles(install.layout, root, after);
+    return { status: 'unchanged', ...found() };
+  }
 
   const back = await judgeDowngrade(install, downgrade, options, () =>
     goingBack(install.state, verification, downgrade),
@@ -120,6 +125,8 @@ export async function applyBundle<C = unknown>(
   if (options.dryRun === true) return { status: 'dry-run', ...found(), plan };
   if (!(await options.confirm(plan))) return { status: 'declined', ...found(), plan };
   options.signal?.throwIfAborted();
+  // By their digest, before the bundle moves on; a cut before the log entry leaves nothing but files that a pin names.
+  storePinnedFiles(install.layout, root, after);
   const entry = await commit(install, judgement, statement, staging, back);
   return { status: 'applied', ...found(), plan, entry };
 }

@@ -6,6 +6,8 @@ export type DataLayout = {
   readonly trust: string;
   /** Every verified version of the trust root. */
   readonly roots: string;
+  /** Files that the trust root pins for judging releases, by their digest. */
+  readonly releases: string;
   /** The newest checkpoint of the install log, kept apart from the log: a log cut back to an older state shows. */
   readonly anchor: string;
   readonly keys: string;
@@ -25,6 +27,7 @@ export function dataLayout(data: string): DataLayout {
     data,
     trust,
     roots: join(trust, 'roots'),
+    releases: join(trust, 'releases'),
     anchor: join(trust, 'install.checkpoint'),
     keys,
     logKey: join(keys, 'log.key.pem'),

@@ -1,9 +1,10 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { rootFileName } from '../bundle/format.ts';
 import { encodeEnvelope } from '../core/dsse.ts';
 import { messageOf } from '../core/errors.ts';
 import { createDirectoryDurably, writeFileDurably } from '../durable/files-io.ts';
+import { assertSignedBy } from '../verify/root-chain.ts';
 import type { TrustRoot } from '../verify/root-document.ts';
 import { parseRoot } from '../verify/trust-root.ts';
 import { InstallError, tampered } from './errors.ts';
@@ -27,6 +28,29 @@ export function loadPinnedRoot(layout: DataLayout, state: InstallState): TrustRo
     throw tampered(`${path} is not the trust root that was pinned; restore it from a backup or pin anew elsewhere`);
   }
   return root;
+}
+
+/**
+ * Every version that is stored here, from the oldest to the one that judges. Each stands by the signatures of the one
+ * before it, and the newest by the install log. For telling what changed: who is believed, the newest alone decides.
+ * @throws as {@link loadPinnedRoot}; InstallError STATE_TAMPERED when a stored version doesn't lead to the next
+ */
+export function loadRootHistory(layout: DataLayout, state: InstallState): readonly TrustRoot[] {
+  const history = [loadPinnedRoot(layout, state)];
+  for (;;) {
+    const [next] = history;
+    const path = join(layout.roots, rootFileName((next?.version ?? 0) - 1));
+    if (next === undefined || !existsSync(path)) return history;
+    const root = readRoot(path);
+    try {
+      if (root.version !== next.version - 1) throw new Error(`it is version ${root.version}`);
+      assertSignedBy(root, root, 'ROOT_SIGNATURES_OWN');
+      assertSignedBy(root, next, 'ROOT_SIGNATURES_PREVIOUS');
+    } catch (cause) {
+      throw tampered(`${path} is not a version that led to version ${next.version}: ${messageOf(cause)}`, { cause });
+    }
+    history.unshift(root);
+  }
 }
 
 function readRoot(path: string): TrustRoot {

@@ -21,6 +21,9 @@ function fieldsOf(root: TrustRoot | undefined): Fields {
       [...roles].sort(([a], [b]) => (a < b ? -1 : 1)).map(([role, grant]) => [`role ${role}`, grantOf(root, grant)]),
     ),
     'recipients.reveal': document.recipients?.reveal ?? null,
+    ...Object.fromEntries(
+      [...root.releases].map(([name, { kind, sha256 }]) => [`release ${name}`, `${kind} sha256:${sha256}`]),
+    ),
     'revoked.keys': [...root.revokedKeys].sort(),
     'revoked.payloads': [...root.revokedPayloads].sort(),
   };

@@ -13,10 +13,18 @@ export type RootDocument = {
   readonly keys: { readonly [keyid: KeyId]: RootKeyDocument };
   readonly roles: { readonly [role: string]: RoleGrant };
   readonly recipients?: { readonly reveal?: readonly string[] };
+  /** What other people's releases are judged by, by name. */
+  readonly releases?: { readonly [name: string]: ReleasePin };
   readonly revoked: { readonly keys: readonly RevokedKey[]; readonly payloads: readonly Digest[] };
 };
 
 export type RootKeyDocument = { readonly pem: string; readonly operator?: string; readonly notAfter?: Time };
+
+/** What a pinned file is; each kind is trusted by one option of `release verify` alone. */
+export type PinKind = 'sigstore' | 'npm-keys' | 'minisign' | 'signify' | 'ssh-signers' | 'key';
+
+/** A file named by its digest: 64 lower-case hex digits of SHA-256 over its bytes. */
+export type ReleasePin = { readonly kind: PinKind; readonly sha256: string };
 
 export type RoleGrant = {
   readonly keyids: readonly KeyId[];
@@ -45,6 +53,7 @@ export type TrustRoot = {
   readonly enclave: string | undefined;
   readonly keys: ReadonlyMap<KeyId, RootKey>;
   readonly roles: ReadonlyMap<Role, RoleGrant>;
+  readonly releases: ReadonlyMap<string, ReleasePin>;
   readonly revokedKeys: ReadonlySet<KeyId>;
   readonly revokedPayloads: ReadonlySet<string>;
   readonly envelope: Envelope;

@@ -6,7 +6,7 @@ import type { Time } from '../core/time.ts';
 import { headOf } from './dropped-revocations.ts';
 import { keysOfRole } from './holders.ts';
 import { assertSignedBy } from './root-chain.ts';
-import type { LogHead, RoleGrant, RootDocument, TrustRoot } from './root-document.ts';
+import type { LogHead, ReleasePin, RoleGrant, RootDocument, TrustRoot } from './root-document.ts';
 import { encodeRoot, parseRoot, rootOf } from './trust-root.ts';
 
 /** The first version of a trust root: no keys, no roles yet. */
@@ -74,6 +74,18 @@ export function withRevokedPayload(draft: RootDocument, payload: Digest): RootDo
 export function withRevealRecipients(draft: RootDocument, reveal: readonly string[]): RootDocument {
   const { recipients: _, ...rest } = draft;
   return reveal.length === 0 ? rest : { ...rest, recipients: { reveal } };
+}
+
+/** Pins a file that releases are judged by, replacing an earlier pin of that name. */
+export function withReleasePin(draft: RootDocument, name: string, pin: ReleasePin): RootDocument {
+  return { ...draft, releases: { ...draft.releases, [name]: pin } };
+}
+
+/** Takes a pin out; whoever still names it is told that it is none. */
+export function withoutReleasePin(draft: RootDocument, name: string): RootDocument {
+  const { releases, ...rest } = draft;
+  const left = Object.entries(releases ?? {}).filter(([other]) => other !== name);
+  return left.length === 0 ? rest : { ...rest, releases: Object.fromEntries(left) };
 }
 
 /**

@@ -68,6 +68,7 @@ export function rootOf(envelope: Envelope, document: RootDocument): TrustRoot {
     enclave: document.enclave,
     keys: parseKeys(document),
     roles: parseRoles(document),
+    releases: new Map(Object.entries(document.releases ?? {})),
     revokedKeys: new Set(document.revoked.keys.map(({ keyid }) => keyid)),
     revokedPayloads: new Set(document.revoked.payloads),
     envelope,

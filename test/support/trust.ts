@@ -46,6 +46,7 @@ export type RootPlan = {
   readonly keys?: { readonly [name: string]: KeyPlan };
   readonly revoked?: readonly string[];
   readonly revokedPayloads?: readonly Digest[];
+  readonly releases?: RootDocument['releases'];
 };
 
 /** Two of three hold root, two of three others sign rules. */
@@ -65,6 +66,7 @@ export function rootDocument(plan: RootPlan = {}): RootDocument {
     enclave,
     keys: Object.fromEntries([...names].map((name) => [keyid(name), { pem: pemOf(name), ...keys[name] }])),
     roles: Object.fromEntries(Object.entries(roles).map(([role, grant]) => [role, grantOf(grant)])),
+    ...(plan.releases === undefined ? {} : { releases: plan.releases }),
     revoked: {
       keys: (plan.revoked ?? []).map((name): RevokedKey => ({ keyid: keyid(name) })),
       payloads: plan.revokedPayloads ?? [],

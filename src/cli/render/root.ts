@@ -27,6 +27,10 @@ export function renderRoot(root: TrustRoot): string {
   }
   const { reveal = [] } = document.recipients ?? {};
   if (reveal.length > 0) lines.push('', 'can open sealed values', ...reveal.map((recipient) => `  ${recipient}`));
+  if (root.releases.size > 0) {
+    const pins = [...root.releases].map(([name, { kind, sha256 }]) => `  ${name}  ${kind}  sha256:${sha256}`);
+    lines.push('', 'files that releases are judged by', ...pins);
+  }
   const { keys, payloads } = document.revoked;
   if (keys.length > 0) lines.push('', 'revoked keys', ...keys.flatMap(renderRevoked));
   if (payloads.length > 0) lines.push('', 'revoked documents', ...payloads.map((payload) => `  ${payload}`));
