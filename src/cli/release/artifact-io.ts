@@ -3,6 +3,7 @@ import { realpathSync } from 'node:fs';
 import { UntrustedFile } from '../../archive/untrusted-file-io.ts';
 import { encodeHex } from '../../core/bytes.ts';
 import { MAX_WHOLE_BYTES, type Message } from '../../verify/release/message.ts';
+import type { Artifact } from '../../verify/release/method.ts';
 import type { MessageNeed } from '../../verify/release/prepared.ts';
 import { hashesOf } from '../../verify/release/release-report.ts';
 import { CliError } from '../errors.ts';
@@ -28,6 +29,20 @@ export async function readArtifact(path: string, needs: ReadonlySet<MessageNeed>
   }
   const digests = Object.fromEntries(hashes.map(({ name, hash }) => [name, encodeHex(hash.digest())]));
   return { name: path, size: done, digests: { sha256: '', ...digests }, ...(bytes === undefined ? {} : { bytes }) };
+}
+
+const DIGEST = /^sha256:([0-9a-f]{64})$/;
+
+/**
+ * An artifact for sigstore, or only its digest where that is all that is given (`sha256:` and 64 hex digits).
+ * @param isKeyed a plain key may sign the artifact itself, so all of it is wanted
+ * @throws as {@link readArtifact}
+ */
+export async function readFileOrDigest(given: string, isKeyed: boolean, signal: AbortSignal): Promise<Artifact> {
+  const sha256 = DIGEST.exec(given)?.[1];
+  if (sha256 !== undefined) return { name: given, digests: { sha256 } };
+  const needs = new Set<MessageNeed>(['sha256', 'sha384', 'sha512', ...(isKeyed ? (['whole'] as const) : [])]);
+  return readArtifact(given, needs, { signal, progress: () => undefined });
 }
 
 /** A link that somebody names himself is his own choice. */

@@ -7,7 +7,7 @@ import { DaemonCommand } from '../../command.ts';
 import { usageError } from '../../errors.ts';
 import { EXIT, type ExitCode } from '../../exit-codes.ts';
 import { readInputFile } from '../../files-io.ts';
-import { hashArtifact } from '../../release/hash-artifact-io.ts';
+import { readFileOrDigest } from '../../release/artifact-io.ts';
 import { renderReport } from '../../render/report.ts';
 
 export class ReleaseConformanceVerifyBundle extends DaemonCommand {
@@ -34,7 +34,7 @@ export class ReleaseConformanceVerifyBundle extends DaemonCommand {
 
   async run(): Promise<ExitCode> {
     const trust = this.trust();
-    const artifact = hashArtifact(this.fileOrDigest, this.signal);
+    const artifact = await readFileOrDigest(this.fileOrDigest, this.key !== undefined, this.signal);
     const outcome = verifySigstoreBundle(artifact, readInputFile(this.bundle), trust);
     const report = sigstoreReport(artifact, outcome, trust.root);
     this.result(report, renderReport(report, this.style));
