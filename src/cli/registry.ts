@@ -186,6 +186,22 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: "check somebody else's release, offline",
     load: async () => (await import('./commands/release/verify.ts')).ReleaseVerify,
   },
+  'release roots add': {
+    summary: 'pin a file that releases are judged by, in the draft',
+    load: async () => (await import('./commands/release/roots-add.ts')).ReleaseRootsAdd,
+  },
+  'release roots remove': {
+    summary: 'take a pinned file out of the draft',
+    load: async () => (await import('./commands/release/roots-remove.ts')).ReleaseRootsRemove,
+  },
+  'release roots list': {
+    summary: 'list what releases are judged by, and until when',
+    load: async () => (await import('./commands/release/roots-list.ts')).ReleaseRootsList,
+  },
+  'release roots update': {
+    summary: 'tell what newer trust roots changed of it',
+    load: async () => (await import('./commands/release/roots-update.ts')).ReleaseRootsUpdate,
+  },
   'release conformance verify-bundle': {
     summary: "verify a sigstore bundle as sigstore's conformance suite asks",
     load: async () => (await import('./commands/release/conformance-verify-bundle.ts')).ReleaseConformanceVerifyBundle,

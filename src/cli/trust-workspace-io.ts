@@ -17,6 +17,7 @@ import { finishRoot } from '../verify/root-draft.ts';
 import { parseRoot, parseRootDocument } from '../verify/trust-root.ts';
 import { CliError, usageError } from './errors.ts';
 import { isDirectory, readInputFile } from './files-io.ts';
+import { removeUnpinned } from './pinned-workspace-io.ts';
 import { assertRevocationsKept } from './taken-back.ts';
 
 /**
@@ -179,6 +180,7 @@ export function finishDraft(
   const file = finishedFile(directory, root.version);
   if (!existsSync(file)) writeFileDurably(file, encodeEnvelope(root.envelope), { mode: 0o644 });
   for (const leftover of [SIGNING, DRAFT]) rmSync(join(directory, leftover), { force: true });
+  removeUnpinned(directory, [root.document]);
   return { file, root, dropped };
 }
 

@@ -3,6 +3,7 @@ import type { Time } from '../../core/time.ts';
 import { usageError } from '../errors.ts';
 import { openLayout } from './layout-io.ts';
 import { type ProvenanceOptions, readPolicyFile, sigstoreTrust } from './provenance-io.ts';
+import type { TrustFiles } from './trust-files-io.ts';
 
 export type ImageOptions = ProvenanceOptions & {
   readonly file: string;
@@ -14,11 +15,16 @@ export type ImageOptions = ProvenanceOptions & {
  * Verifies an image in an OCI layout directory, by the signatures in it.
  * @throws CliError USAGE_OPTION; ReleaseError LAYOUT_MALFORMED and as `sigstoreTrust`
  */
-export async function verifyImage(options: ImageOptions, floor: Time, signal: AbortSignal): Promise<Report> {
+export async function verifyImage(
+  options: ImageOptions,
+  floor: Time,
+  files: TrustFiles,
+  signal: AbortSignal,
+): Promise<Report> {
   const { file, image, policy: policyFile, provenance } = options;
   if (provenance !== undefined)
     throw usageError('USAGE_OPTION', 'the provenance of an image lies in its layout; give only --policy');
-  const trust = await sigstoreTrust(options);
+  const trust = await sigstoreTrust(options, files);
   const policy = policyFile === undefined ? undefined : await readPolicyFile(policyFile);
   const { verifyOciLayout } = await import('../../verify/release/oci/verify-layout.ts');
   const { checks, signers } = verifyOciLayout(openLayout(file, signal), choiceOf(image), trust, policy);

@@ -1,9 +1,8 @@
-import { escapeForTerminal } from '../../core/terminal-text.ts';
 import type { IdentityExpectation } from '../../verify/release/sigstore/identity.ts';
 import type { SigstoreRoot } from '../../verify/release/sigstore/trusted-root.ts';
 import type { SigstoreTrust } from '../../verify/release/sigstore/verify-bundle.ts';
 import { usageError } from '../errors.ts';
-import { readMaterial } from './signatures-io.ts';
+import type { TrustFiles } from './trust-files-io.ts';
 
 /** The trusted root that ships, by its name; a file of that name is `./public-good`. */
 export const PUBLIC_GOOD = 'public-good';
@@ -16,6 +15,9 @@ export type SigstoreOptions = {
   readonly withoutLog?: boolean | undefined;
 };
 
+/** Trust in somebody who is certified. */
+export type CertifiedTrust = SigstoreTrust & { readonly identity: IdentityExpectation };
+
 /** Whether a certificate is to be judged: then a bundle isn't judged by a plain key. */
 export function wantsCertificate({ identityRegexp, issuer }: SigstoreOptions): boolean {
   return issuer !== undefined || identityRegexp !== undefined;
@@ -25,7 +27,7 @@ export function wantsCertificate({ identityRegexp, issuer }: SigstoreOptions): b
  * Trust in a certified identity. All of it must be said: root, identity and issuer.
  * @throws CliError USAGE_OPTION; ReleaseError TRUSTED_ROOT_MALFORMED
  */
-export async function certifiedTrust(options: SigstoreOptions): Promise<SigstoreTrust> {
+export async function certifiedTrust(options: SigstoreOptions, files: TrustFiles): Promise<CertifiedTrust> {
   const { trustedRoot, issuer, withoutLog } = options;
   if (trustedRoot === undefined) {
     throw usageError(
@@ -37,7 +39,7 @@ export async function certifiedTrust(options: SigstoreOptions): Promise<Sigstore
     throw usageError('USAGE_OPTION', 'say with --issuer who must have vouched for the identity');
   if (withoutLog === true)
     throw usageError('USAGE_OPTION', '--without-log is for a plain --key; a certificate needs the log');
-  return { root: await readRoot(trustedRoot), identity: expectedIdentity(options, issuer) };
+  return { root: await readRoot(trustedRoot, files), identity: expectedIdentity(options, issuer) };
 }
 
 /**
@@ -48,9 +50,10 @@ export async function certifiedTrust(options: SigstoreOptions): Promise<Sigstore
 export async function keyedTrust(
   key: Uint8Array,
   { trustedRoot, withoutLog }: SigstoreOptions,
+  files: TrustFiles,
 ): Promise<SigstoreTrust> {
   const { parseReleaseKey } = await import('../../verify/release/release-key.ts');
-  const root = await readRoot(trustedRoot ?? PUBLIC_GOOD);
+  const root = await readRoot(trustedRoot ?? PUBLIC_GOOD, files);
   return { root, key: parseReleaseKey(key), thresholds: { logs: withoutLog === true ? 0 : 1 } };
 }
 
@@ -60,8 +63,9 @@ function expectedIdentity({ identity, identityRegexp }: SigstoreOptions, issuer:
   throw usageError('USAGE_OPTION', 'say who must have signed: either --identity WHO or --identity-regexp PATTERN');
 }
 
-async function readRoot(named: string): Promise<SigstoreRoot> {
+async function readRoot(named: string, files: TrustFiles): Promise<SigstoreRoot> {
   const { publicGoodRoot, readTrustedRoot } = await import('../../verify/release/sigstore/trusted-root.ts');
   if (named === PUBLIC_GOOD) return publicGoodRoot();
-  return readTrustedRoot(readMaterial(named), escapeForTerminal(named));
+  const { bytes, source } = await files.read(named, 'sigstore', '--trusted-root');
+  return readTrustedRoot(bytes, source);
 }

@@ -5,8 +5,9 @@ import { usageError } from '../errors.ts';
 import type { Trusted } from './choose.ts';
 import { readMaterial } from './signatures-io.ts';
 import { certifiedTrust, keyedTrust, type SigstoreOptions, wantsCertificate } from './sigstore-trust.ts';
+import type { TrustFiles } from './trust-files-io.ts';
 
-/** What the command line says to trust; values are files unless said otherwise. */
+/** What the command line says to trust; values are files, or names that the trust root pins, unless said otherwise. */
 export type TrustOptions = SigstoreOptions & {
   /** A file, or the key itself as publishers print it (`RW…`). */
   readonly minisign?: string | undefined;
@@ -25,23 +26,25 @@ const MINISIGN_KEY = /^RW[A-Za-z0-9+/]{54}$/;
  * key there.
  * @throws CliError as `readMaterial`, USAGE_OPTION for options that judge nothing
  */
-export async function readTrusted(options: TrustOptions, floor: Time): Promise<Trusted[]> {
+export async function readTrusted(options: TrustOptions, floor: Time, files: TrustFiles): Promise<Trusted[]> {
   assertUsed(options);
   const { minisign, signify, sshSigners, sshRevoked, sshNamespace = FILE_NAMESPACE, identity, key } = options;
   const trusted: Trusted[] = [];
   const { prepareMinisign, prepareSignify, prepareSsh } = await import('../../verify/release/methods.ts');
   if (minisign !== undefined) {
-    const bytes = MINISIGN_KEY.test(minisign) ? utf8(minisign) : readMaterial(minisign);
+    const bytes = MINISIGN_KEY.test(minisign)
+      ? utf8(minisign)
+      : (await files.read(minisign, 'minisign', '--minisign')).bytes;
     const prepare: Trusted['prepare'] = (signature) => prepareMinisign(signature.bytes, bytes);
     trusted.push({ name: 'minisign', option: '--minisign', kinds: ['minisign'], prepare });
   }
   if (signify !== undefined) {
-    const bytes = readMaterial(signify);
+    const { bytes } = await files.read(signify, 'signify', '--signify');
     const prepare: Trusted['prepare'] = (signature) => prepareSignify(signature.bytes, bytes);
     trusted.push({ name: 'signify', option: '--signify', kinds: ['signify'], prepare });
   }
   if (sshSigners !== undefined) {
-    const signers = readMaterial(sshSigners);
+    const { bytes: signers } = await files.read(sshSigners, 'ssh-signers', '--ssh-signers');
     const revoked = sshRevoked === undefined ? undefined : readMaterial(sshRevoked);
     const material = { signers, revoked, identity, namespace: sshNamespace, floor };
     trusted.push({
@@ -53,12 +56,12 @@ export async function readTrusted(options: TrustOptions, floor: Time): Promise<T
   }
   const isCertified = wantsCertificate(options);
   if (key !== undefined) {
-    const bytes = readMaterial(key);
+    const { bytes } = await files.read(key, 'key', '--key');
     const [{ prepareRaw }, { prepareSigstore }] = await Promise.all([
       import('../../verify/release/raw-method.ts'),
       import('../../verify/release/sigstore-method.ts'),
     ]);
-    const keyed = isCertified ? undefined : await keyedTrust(bytes, options);
+    const keyed = isCertified ? undefined : await keyedTrust(bytes, options, files);
     trusted.push({
       name: 'key',
       option: '--key',
@@ -70,7 +73,7 @@ export async function readTrusted(options: TrustOptions, floor: Time): Promise<T
     });
   }
   if (isCertified) {
-    const trust = await certifiedTrust(options);
+    const trust = await certifiedTrust(options, files);
     const { prepareSigstore } = await import('../../verify/release/sigstore-method.ts');
     const prepare: Trusted['prepare'] = (signature) => prepareSigstore(signature.bytes, trust);
     trusted.push({ name: 'sigstore', option: '--trusted-root', kinds: ['sigstore'], prepare });

@@ -24,8 +24,15 @@ export type ReleaseRequest = {
   readonly sbom?: string | undefined;
   readonly sbomRoot?: string | undefined;
   /** About the file itself, whatever else was signed. */
-  readonly provenance?: PreparedMethod | undefined;
+  readonly about: AboutArtifact;
   readonly floor: Time;
+};
+
+/** What is said of the artifact apart from signatures over it. */
+export type AboutArtifact = {
+  readonly methods: readonly PreparedMethod[];
+  /** Whether the trust in a sigstore identity or key judges one of them. */
+  readonly usesSigstore: boolean;
 };
 
 /**
@@ -33,10 +40,10 @@ export type ReleaseRequest = {
  * @throws CliError USAGE_OPTION, FILE_NOT_FOUND and others; ReleaseError for trust that is malformed; ArchiveError
  */
 export async function verifyRelease(request: ReleaseRequest, watch: Watch): Promise<Report> {
-  const { file, floor, provenance } = request;
+  const { file, floor, about } = request;
   const { chosen, sums } = gather(request);
   const verification = new ReleaseVerification(basename(file), chosen.methods, sums);
-  if (provenance !== undefined) verification.alsoOfArtifact(provenance);
+  for (const method of about.methods) verification.alsoOfArtifact(method);
   const sbom = readSbom(request);
   // Hashes of every kind it may list: it is parsed only once somebody vouches for it.
   const more = sbom === undefined ? [] : (['sha384', 'sha512'] as const);
@@ -48,7 +55,7 @@ export async function verifyRelease(request: ReleaseRequest, watch: Watch): Prom
 
 type Gathered = { readonly chosen: Chosen; readonly sums?: NamedBytes };
 
-function gather({ file, trusted, signatures, sums: list, provenance }: ReleaseRequest): Gathered {
+function gather({ file, trusted, signatures, sums: list, about }: ReleaseRequest): Gathered {
   const given = signatures.map(readSignature);
   const listed = list === undefined ? undefined : readMaterial(list);
   // OpenBSD's SHA256.sig: the list and its signature in one file, named as either.
@@ -56,8 +63,8 @@ function gather({ file, trusted, signatures, sums: list, provenance }: ReleaseRe
   const signed = list ?? file;
   const named = whole === undefined ? given : [...given, whole];
   const beside = named.length > 0 ? [] : signaturesBeside(signed);
-  const expected = provenance === undefined ? trusted : expecting(trusted, named, beside);
-  if (expected.length === 0 && provenance !== undefined && named.length === 0 && list === undefined) {
+  const expected = about.usesSigstore ? expecting(trusted, named, beside) : trusted;
+  if (expected.length === 0 && about.methods.length > 0 && named.length === 0 && list === undefined) {
     return { chosen: { methods: [], notChecked: beside.map(({ path }) => path) } };
   }
   const chosen = chooseSignatures(signed, expected, named, beside);

@@ -1,12 +1,11 @@
-import { passed } from '../../core/checks.ts';
 import { DaemonEyeError } from '../../core/errors.ts';
-import { escapeForTerminal } from '../../core/terminal-text.ts';
 import type { MessageNeed, PreparedMethod } from './prepared.ts';
 import type { ReleasePolicy } from './provenance/policy.ts';
 import type { ReleaseKey } from './release-key.ts';
 import { identityMatcher } from './sigstore/identity.ts';
 import { sigstoreMaterial, verifySigstoreMaterial } from './sigstore/material.ts';
 import { readBundle } from './sigstore/read-bundle.ts';
+import { trustedRootCheck } from './sigstore/report.ts';
 import { signedDigest } from './sigstore/signature-content.ts';
 import { readStatement } from './sigstore/statement.ts';
 import type { SigstoreTrust } from './sigstore/verify-bundle.ts';
@@ -19,15 +18,13 @@ const SUBJECT_HASHES = ['sha256', 'sha384', 'sha512'] as const;
  * @throws ReleaseError IDENTITY_PATTERN
  */
 export function prepareSigstore(bundle: Uint8Array, trust: SigstoreTrust, policy?: ReleasePolicy): PreparedMethod {
-  const { source, digest, newestStart } = trust.root;
   if (trust.identity !== undefined) identityMatcher(trust.identity);
-  const said = `${source}, ${digest}; the newest part of it is of ${newestStart}`;
   return {
     name: 'sigstore',
     needs: sigstoreNeeds(bundle, trust.key),
     verify: (message) => {
       const { checks, signers } = verifySigstoreMaterial(message, bundle, trust, policy);
-      return { checks: [passed('trusted-root', escapeForTerminal(said)), ...checks], signers };
+      return { checks: [trustedRootCheck(trust.root), ...checks], signers };
     },
   };
 }

@@ -1,43 +1,14 @@
-import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import {
-  attestationBundle,
-  bundleBytes,
-  leaf,
-  messageBundle,
-  OWN_IDENTITY,
-  OWN_ISSUER,
-  ownRoot,
-  pemOf,
-  statementAbout,
-} from '../../support/sigstore-authority.ts';
+import { leaf, messageBundle, OWN_IDENTITY, OWN_ISSUER, ownRoot, pemOf } from '../../support/sigstore-authority.ts';
+import { imageLayout } from './image-layout.ts';
 import { DATA, place, verify } from './place.ts';
 
 const signer = leaf();
 const WHO = ['--trusted-root', '@trust/root.json', '--identity', OWN_IDENTITY, '--issuer', OWN_ISSUER];
-const MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
-
-/** An OCI layout of one image of one layer, with a signature about `about`, by default the image. */
-function layout(about?: string, layer = 'layer') {
-  const files: Record<string, string | Uint8Array> = { 'trust/root.json': new Uint8Array(ownRoot()) };
-  const blob = (content: Uint8Array | object, mediaType: string) => {
-    const bytes = content instanceof Uint8Array ? content : Buffer.from(JSON.stringify(content));
-    const hex = createHash('sha256').update(bytes).digest('hex');
-    files[`image/blobs/sha256/${hex}`] = bytes;
-    return { mediaType, digest: `sha256:${hex}`, size: bytes.length };
-  };
-  const config = blob({}, 'application/vnd.oci.image.config.v1+json');
-  const layers = [blob(Buffer.from('layer'), 'application/vnd.oci.image.layer.v1.tar')];
-  const image = blob({ schemaVersion: 2, config, layers }, MANIFEST);
-  const statement = statementAbout([{ name: 'x', digest: { sha256: about ?? image.digest.slice(7) } }]);
-  const type = 'application/vnd.dev.sigstore.bundle.v0.3+json';
-  const bundle = blob(bundleBytes(attestationBundle(signer, statement)), type);
-  const signature = blob({ schemaVersion: 2, artifactType: type, config, layers: [bundle], subject: image }, MANIFEST);
-  files[`image/blobs/sha256/${layers[0]?.digest.slice(7)}`] = layer;
-  files['image/oci-layout'] = '{"imageLayoutVersion":"1.0.0"}';
-  files['image/index.json'] = JSON.stringify({ schemaVersion: 2, manifests: [image, signature] });
-  return { where: place(files), digest: image.digest };
-}
+const layout = (about?: string, layer?: string) => {
+  const { files, digest } = imageLayout(signer, about, layer);
+  return { where: place({ ...files, 'trust/root.json': new Uint8Array(ownRoot()) }), digest };
+};
 
 describe('release verify of an image in an OCI layout', () => {
   it('trusts the named identity, by what lies in the layout', async () => {

@@ -13,7 +13,7 @@ export const OTHER = testKey('somebody else');
 export const DATA = Buffer.alloc(300_000, 'release');
 export const HEX = createHash('sha256').update(DATA).digest('hex');
 
-/** A directory with a release in it, and one for what is trusted. In arguments, `@name` is a path there. */
+/** A directory with a release in it, and one for what is trusted. In arguments, `@name` is a path there, unless it has a version after it. */
 export function place(files: Readonly<Record<string, string | Uint8Array>> = {}) {
   const directory = tempDirectory();
   const at = (name: string) => join(directory, name);
@@ -29,7 +29,7 @@ export function place(files: Readonly<Record<string, string | Uint8Array>> = {})
     mkdirSync(dirname(at(name)), { recursive: true });
     writeFileSync(at(name), content);
   }
-  const args = (given: readonly string[]) => given.map((arg) => (arg.startsWith('@') ? at(arg.slice(1)) : arg));
+  const args = (given: readonly string[]) => given.map((arg) => (/^@[^@]*$/.test(arg) ? at(arg.slice(1)) : arg));
   const run = (...given: string[]) => inside(['release', 'verify', ...args(given), '--data', at('data')]);
   return { at, run };
 }

@@ -1,15 +1,8 @@
 import { Command, Option } from 'clipanion';
-import type { Report } from '../../../core/checks.ts';
-import type { Time } from '../../../core/time.ts';
 import { DaemonCommand } from '../../command.ts';
-import { usageError } from '../../errors.ts';
 import { EXIT, type ExitCode } from '../../exit-codes.ts';
-import { isDirectory } from '../../files-io.ts';
-import { releaseFloor } from '../../release/floor.ts';
-import { verifyImage } from '../../release/image-io.ts';
-import { readProvenance } from '../../release/provenance-io.ts';
-import { readTrusted } from '../../release/trusted.ts';
-import { verifyRelease } from '../../release/verify-io.ts';
+import { releaseStanding } from '../../release/floor.ts';
+import { judgeRelease } from '../../release/release-io.ts';
 import { renderReport } from '../../render/report.ts';
 
 export class ReleaseVerify extends DaemonCommand {
@@ -26,6 +19,7 @@ export class ReleaseVerify extends DaemonCommand {
         'Signed with an SSH key',
         '$0 release verify tool.tar.gz --ssh-signers allowed_signers --identity dev@example.org',
       ],
+      ['An npm package', '$0 release verify tool-1.2.3.tgz --npm tool@1.2.3 --npm-signatures tool.json'],
       ['A signed list of checksums', '$0 release verify tool.tar.gz --sums SHA256SUMS --minisign vendor.pub'],
     ],
   });
@@ -52,38 +46,19 @@ export class ReleaseVerify extends DaemonCommand {
   sbomRoot = Option.String('--sbom-root', { description: 'these files are in `DIR`' });
   floor = Option.String('--floor', { description: 'it is at least `MOMENT` (2027-01-31)' });
 
+  npm = Option.String('--npm', { description: 'it must be the npm `PACKAGE`, as NAME@VERSION' });
+  npmSignatures = Option.String('--npm-signatures', {
+    description: 'signed by the registry, as `FILE` says (npm view --json)',
+  });
+  npmKeys = Option.String('--npm-keys', {
+    description: "trust the registry's keys in `FILE` (default: npm's, which ship)",
+  });
+
   async run(): Promise<ExitCode> {
-    const floor = await releaseFloor(this.dataDirectory, this.floor, this.now);
-    const report = isDirectory(this.file) ? await this.#image(floor) : await this.#file(floor);
+    const standing = await releaseStanding(this.dataDirectory, this.floor, this.now);
+    const watch = { signal: this.signal, progress: this.progress('verifying', { unit: 'bytes' }).update };
+    const report = await judgeRelease(this, standing, watch);
     this.result(report, renderReport(report, this.style));
     return report.verdict === 'trusted' ? EXIT.done : EXIT.untrusted;
-  }
-
-  /** An OCI layout: its signatures lie in it, and are sigstore's. */
-  async #image(floor: Time): Promise<Report> {
-    const others = [
-      this.minisign,
-      this.signify,
-      this.sshSigners,
-      this.sums,
-      this.sbom,
-      this.bundle,
-      ...this.signatures,
-    ];
-    if (others.some((given) => given !== undefined)) {
-      throw usageError('USAGE_OPTION', 'an image in a directory is judged by the sigstore signatures in it alone');
-    }
-    return verifyImage(this, floor, this.signal);
-  }
-
-  async #file(floor: Time): Promise<Report> {
-    if (this.image !== undefined) throw usageError('USAGE_OPTION', '--image names one in an OCI layout directory');
-    const { file, sums, sbom, sbomRoot, signal } = this;
-    const signatures = this.bundle === undefined ? this.signatures : [...this.signatures, this.bundle];
-    const trusted = await readTrusted(this, floor);
-    const provenance = await readProvenance(this);
-    const watch = { signal, progress: this.progress('verifying', { unit: 'bytes' }).update };
-    const request = { file, trusted, signatures, sums, sbom, sbomRoot, provenance, floor };
-    return verifyRelease(request, watch);
   }
 }

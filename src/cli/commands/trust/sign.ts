@@ -3,6 +3,7 @@ import { type Envelope, payloadDigest } from '../../../core/dsse.ts';
 import type { KeyId, PrivateKey, PublicKey } from '../../../core/keys.ts';
 import { escapeForTerminal } from '../../../core/terminal-text.ts';
 import { count } from '../../../core/wording.ts';
+import { pinChanges, sayPinChange } from '../../../verify/release-pins.ts';
 import { SigningCommand } from '../../signing-command.ts';
 import { assertRevocationsKept, sayTakenBack } from '../../taken-back.ts';
 import {
@@ -62,6 +63,10 @@ export class TrustSign extends SigningCommand {
       this.note(`Compared with version ${previous.version}, fingerprint ${previous.digest}.`);
     } else if (version > 1) {
       this.note(`Not compared with version ${version - 1}, which is not here; with --previous it would be.`);
+    }
+    // Whose releases are believed: nobody should find out afterwards that he signed for another key.
+    for (const change of pinChanges(previous?.document ?? {}, draft.document)) {
+      if (previous !== undefined || version === 1) this.note(`Pins: ${sayPinChange(change)}.`);
     }
     if (dropped !== undefined) this.note(`Careful: ${sayTakenBack(dropped, version)}.`);
     return draft;

@@ -1,7 +1,13 @@
-import { type Report, verdictOf } from '../../../core/checks.ts';
+import { type Check, passed, type Report, verdictOf } from '../../../core/checks.ts';
+import { escapeForTerminal } from '../../../core/terminal-text.ts';
 import type { Artifact } from '../method.ts';
 import type { SigstoreRoot } from './trusted-root.ts';
 import type { SigstoreOutcome } from './verify-bundle.ts';
+
+/** Says whose root a verdict rests on, and of when. */
+export function trustedRootCheck({ source, digest, newestStart }: SigstoreRoot): Check {
+  return passed('trusted-root', escapeForTerminal(`${source}, ${digest}; the newest part of it is of ${newestStart}`));
+}
 
 /** The report of one bundle over one artifact; it names the trusted root and its date. */
 export function sigstoreReport(
