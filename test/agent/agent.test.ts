@@ -365,7 +365,8 @@ describe.runIf(process.platform === 'linux')('an agent that ends', () => {
     const ghost = startNamed('ghost', ['marker-3']);
     const told = (action: string) =>
       agent.until(async () => {
-        const where = `process_name = 'ghost' AND event_action = '${action}'`;
+        // What it forks is called as it is, until it becomes something else.
+        const where = `process_name = 'ghost' AND process_pid = ${ghost.pid} AND event_action = '${action}'`;
         return (await ask(data, `SELECT entity FROM process_events WHERE ${where}`)).rows[0];
       });
     await told('start');
@@ -377,7 +378,7 @@ describe.runIf(process.platform === 'linux')('an agent that ends', () => {
     await apply(data, { seq: 2, prev: rules[0]?.payload ?? null, files: { 'ghosts.yaml': GHOSTS } });
 
     const again = await startAgent(data);
-    expect(await again.alert('ghosts')).toMatchObject({
+    expect(await again.alert('ghosts', ghost.pid)).toMatchObject({
       entity,
       completeness: 'partial',
       missing: ['the arguments of this process'],
