@@ -3,6 +3,7 @@ import type { IndexEntry } from '../bundle/index-lines.ts';
 import { expectedBlobs } from '../bundle/index-lines.ts';
 import { type BlobSink, type BundleReader, openBundle } from '../bundle/read-io.ts';
 import type { BundleStatement } from '../bundle/statement.ts';
+import { watchedSink } from '../bundle/watched-sink.ts';
 import type { Report } from '../core/checks.ts';
 import { DaemonEyeError } from '../core/errors.ts';
 import { type BundleTrust, BundleVerification, type ContentVerdict } from '../verify/bundle-verification.ts';
@@ -157,7 +158,7 @@ async function readInto(
   const again = [...joined, ...attestedFiles(verification.entries)];
   watch.expect([...expected.values(), ...again.map(({ size }) => size)]);
   if (verification.payload !== undefined) staging.goOn(verification.payload);
-  const sink = watched(staging.sink(verification.entries, watch.gone), watch);
+  const sink = watchedSink(staging.sink(verification.entries, watch.gone), watch.gone);
   const here = await blobsHere(expected, staging, sink, held, watch);
   const findings = await reader.readBlobs(expected, sink, here);
   verification.containerRead(`${reader.transport} read to its end, nothing in it that is not listed`);
@@ -202,23 +203,6 @@ function watching({ signal, progress }: JudgeOptions): Watch {
       signal?.throwIfAborted();
       done += bytes;
       progress?.(done, total);
-    },
-  };
-}
-
-/** The same sink, watched: 16 GiB must not keep somebody waiting who has pressed Ctrl-C. */
-function watched(sink: BlobSink, watch: Watch): BlobSink {
-  return {
-    ...sink,
-    async open(sha256, size) {
-      const slot = await sink.open(sha256, size);
-      return {
-        ...slot,
-        async write(chunk) {
-          watch.gone(chunk.length);
-          await slot.write(chunk);
-        },
-      };
     },
   };
 }

@@ -9,7 +9,7 @@ import { expectedBlobs } from '../index-lines.ts';
 import { readUnverified, type UnverifiedParts } from '../inspect-io.ts';
 import { openBundle } from '../read-io.ts';
 import type { BundleStatement } from '../statement.ts';
-import { missingVolumes } from './missing.ts';
+import { missingVolumes } from './volume-names.ts';
 import { isSameHead } from './volume-set.ts';
 
 export type VolumeState = 'intact' | 'duplicate' | 'damaged' | 'foreign' | 'refused';

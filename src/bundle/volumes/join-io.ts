@@ -3,7 +3,6 @@ import { join, resolve } from 'node:path';
 import { escapeForTerminal } from '../../core/terminal-text.ts';
 import { count } from '../../core/wording.ts';
 import { createDirectoryDurably, temporaryName, writeFileDurably } from '../../durable/files-io.ts';
-import type { BlobSink } from '../blob-receiver.ts';
 import { directoryBlobSink } from '../blob-store-io.ts';
 import { untrusted } from '../errors.ts';
 import { BLOBS_DIRECTORY, BLOBS_HASH, ENVELOPE_NAME, INDEX_NAME, ROOT_DIRECTORY, rootName } from '../format.ts';
@@ -13,6 +12,7 @@ import { assertNewOutput } from '../output-io.ts';
 import { type PackResult, packBundle } from '../pack-io.ts';
 import type { Decrypt } from '../read-io.ts';
 import { assertRoom } from '../room-io.ts';
+import { watchedSink } from '../watched-sink.ts';
 import { volumeAt } from './open-volumes-io.ts';
 import { VolumeSet } from './volume-set.ts';
 
@@ -45,7 +45,10 @@ export async function joinVolumes(
     writeFileDurably(join(temporary, INDEX_NAME), index);
     // Only on the way into the tar: that one is made durable.
     const sink = directoryBlobSink(join(temporary, BLOBS_DIRECTORY, BLOBS_HASH), { durable: false });
-    const { missing, mismatched } = await volumes.readBlobs(expected, watched(sink, total, watch));
+    const { missing, mismatched } = await volumes.readBlobs(
+      expected,
+      watchedSink(sink, (bytes) => watch(bytes, total)),
+    );
     if (mismatched.length > 0) throw untrusted('BLOB_MISMATCH', `${told(mismatched, entries)} damaged in every volume`);
     if (missing.length > 0) throw untrusted('VOLUMES_INCOMPLETE', `${told(missing, entries)} in none of the volumes`);
     return await packBundle(temporary, out);
@@ -60,20 +63,4 @@ function told(blobs: readonly string[], entries: readonly IndexEntry[]): string 
   const entry = entries.find(({ sha256, chunks }) => (chunks ?? [{ sha256 }]).some((blob) => blob.sha256 === first));
   const of = entry === undefined ? '' : `, the first of ${escapeForTerminal(entry.path)},`;
   return `${count(blobs.length, 'blob')}${of} ${blobs.length === 1 ? 'is' : 'are'}`;
-}
-
-function watched(sink: BlobSink, total: number, watch: (bytes: number, total: number) => void): BlobSink {
-  return {
-    ...sink,
-    async open(sha256, size) {
-      const slot = await sink.open(sha256, size);
-      return {
-        ...slot,
-        async write(chunk) {
-          watch(chunk.length, total);
-          await slot.write(chunk);
-        },
-      };
-    },
-  };
 }

@@ -12,6 +12,7 @@ import { leadingMembers } from '../pack-io.ts';
 import { openBundle } from '../read-io.ts';
 import { assertRoom } from '../room-io.ts';
 import { NewTarFile, type WrittenFile } from '../tar-file-io.ts';
+import { volumeName } from './volume-names.ts';
 
 export type CutOptions = {
   readonly signal?: AbortSignal;
@@ -40,11 +41,6 @@ export type SplitResult = {
   /** Blobs of the index that the source doesn't hold: it is a volume or a delta itself. */
   readonly missing: number;
 };
-
-/** Where volume `number` of a set lies. */
-export function volumeName(prefix: string, number: number): string {
-  return `${prefix}.${String(number).padStart(3, '0')}`;
-}
 
 /**
  * Cuts a bundle into volumes: each is a tar with the whole head and index, and some of the blobs, in the order of

@@ -22,10 +22,7 @@ export class BundlePack extends DaemonCommand {
   recipients = Option.Array('--recipient', [], { description: 'encrypt to the age recipient `AGE1`; repeatable' });
 
   async run(): Promise<ExitCode> {
-    const { encryptTo } = await import('../../../seal/age-files.ts');
-    const encrypt =
-      this.recipients.length === 0 ? undefined : (tar: AsyncIterable<Uint8Array>) => encryptTo(tar, this.recipients);
-    const { sha256, bytes, readBack } = await packBundle(this.directory, this.out, encrypt);
+    const { sha256, bytes, readBack } = await packBundle(this.directory, this.out, await this.#encryption());
     const written = writtenTo(this.out, [readBack]);
     this.result(
       { file: this.out, sha256, bytes, ...written },
@@ -33,5 +30,13 @@ export class BundlePack extends DaemonCommand {
     );
     for (const line of writtenText(written)) this.note(line);
     return EXIT.done;
+  }
+
+  /** Loaded only where there is somebody to encrypt to. */
+  async #encryption() {
+    const { recipients } = this;
+    if (recipients.length === 0) return undefined;
+    const { encryptTo } = await import('../../../seal/age-files.ts');
+    return (tar: AsyncIterable<Uint8Array>) => encryptTo(tar, recipients);
   }
 }

@@ -1,5 +1,5 @@
 /**
- * The keys of registry.npmjs.org, byte for byte the target `registry.npmjs.org/keys.json` in seeds.json of the npm package
+ * The keys of npm's public registry, byte for byte the target `keys.json` of it in seeds.json of the npm package
  * @sigstore/tuf 5.0.1 (5 November 2026, Apache-2.0). A test pins its digest.
  */
 export const NPM_REGISTRY_KEYS = `{

@@ -1,5 +1,10 @@
 const NUMBERED = /^(.*)\.([0-9]{3,4})$/s;
 
+/** Where volume `number` of a set lies. */
+export function volumeName(prefix: string, number: number): string {
+  return `${prefix}.${String(number).padStart(3, '0')}`;
+}
+
 /**
  * The names of volumes that nobody gave. Volumes carry no number inside: it is concluded from the names of the others,
  * and from blobs being laid out in the order of their digests.
@@ -21,5 +26,5 @@ export function missingVolumes(
   const gaps = Array.from({ length: last - 1 }, (_, i) => i + 1).filter((number) => !present.has(number));
   const atEnd = known.find(({ number }) => number === last)?.blobs?.toSorted();
   const isCutOff = atEnd !== undefined && lacking.some((sha256) => sha256 > (atEnd.at(-1) ?? ''));
-  return (isCutOff ? [...gaps, last + 1] : gaps).map((number) => `${first.prefix}.${String(number).padStart(3, '0')}`);
+  return (isCutOff ? [...gaps, last + 1] : gaps).map((number) => volumeName(first.prefix, number));
 }
