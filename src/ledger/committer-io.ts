@@ -1,6 +1,6 @@
 import { type Checkpoint, signCheckpoint } from '../core/checkpoint.ts';
 import type { Frontier } from '../core/compact-range.ts';
-import type { Digest } from '../core/digest.ts';
+import { type Digest, formatDigest, type HashName } from '../core/digest.ts';
 import type { PrivateKey } from '../core/keys.ts';
 import { type DurableError, durableErrorFrom } from '../durable/errors.ts';
 import type { Clock } from './clock.ts';
@@ -36,20 +36,27 @@ export type Appended = {
   readonly line: Uint8Array;
 };
 
-/** Copies the line only for who asks: neighbours share its memory, and who may append may neither read nor change them. */
+/** Spells out what is asked for. The line is copied: neighbours share its memory, and who may append may neither read nor change them. */
 class DurableEntry implements Appended {
-  readonly seq: number;
-  readonly leaf: Digest;
-  readonly #line: Uint8Array;
+  readonly #composed: ComposedLine;
+  readonly #hash: HashName;
 
-  constructor({ seq, line, after }: ComposedLine) {
-    this.seq = seq;
-    this.leaf = after.end.prev;
-    this.#line = line;
+  constructor(composed: ComposedLine, hash: HashName) {
+    this.#composed = composed;
+    this.#hash = hash;
+  }
+
+  get seq(): number {
+    return this.#composed.seq;
+  }
+
+  get leaf(): Digest {
+    return formatDigest(this.#hash, this.#composed.leaf);
   }
 
   get line(): Uint8Array {
-    return this.#line.slice();
+    const { room, from, to } = this.#composed;
+    return new Uint8Array(room.subarray(from, to - 1));
   }
 }
 
@@ -123,17 +130,11 @@ export class Committer {
    */
   #enqueue(entries: readonly NewEntry[], settle?: Settle<Appended>): void {
     const { composer } = this.#parts;
-    const before = composer.state;
-    let lines: ComposedLine[];
-    try {
-      lines = entries.flatMap((entry) => composer.compose(entry));
-    } catch (cause) {
-      composer.state = before;
-      throw cause;
-    }
-    for (const [i, composed] of lines.entries()) {
+    const lines = composer.compose(entries);
+    for (let i = 0; i < lines.length; i += 1) {
+      const composed = lines[i] as ComposedLine;
       this.#queue.push({ composed, settle: i === lines.length - 1 ? settle : undefined });
-      this.#queuedBytes += composed.line.length;
+      this.#queuedBytes += composed.to - composed.from;
     }
     this.#running ??= this.#run();
   }
@@ -188,7 +189,7 @@ export class Committer {
     const file = this.#fileOf(this.#queue[0]);
     for (const pending of this.#queue) {
       if (this.#fileOf(pending) !== file || bytes >= MAX_BATCH_BYTES) break;
-      bytes += pending.composed.line.length;
+      bytes += bytesOf(pending);
       count += 1;
     }
     return this.#queue.splice(0, count);
@@ -200,7 +201,7 @@ export class Committer {
   }
 
   async #commit(batch: readonly Pending[]): Promise<void> {
-    const { entries, tree, directory } = this.#parts;
+    const { entries, tree, directory, composer, genesis } = this.#parts;
     const lines = batch.map(({ composed }) => composed);
     const joined = joinLines(lines);
     const writing = entries.append(this.#fileOf(batch[0]), joined);
@@ -217,18 +218,19 @@ export class Committer {
       return;
     }
     this.#frontier = grown;
-    this.#durable = lines.at(-1)?.after ?? this.#durable;
+    const last = lines.at(-1);
+    if (last !== undefined) this.#durable = composer.after(last);
     this.#leaveQueue(batch);
     this.#parts.quota?.used(joined.length);
     // What was refused left the queue empty, so the line that says so is the first of the next batch.
     if (this.#full?.isTold === true) this.#full = undefined;
-    for (const { composed, settle } of batch) settle?.resolve(new DurableEntry(composed));
+    for (const { composed, settle } of batch) settle?.resolve(new DurableEntry(composed, genesis.hash));
     await unlessFull(tree.flush());
     await this.#sign();
   }
 
   #leaveQueue(lines: readonly Pending[]): void {
-    for (const { composed } of lines) this.#queuedBytes -= composed.line.length;
+    for (const pending of lines) this.#queuedBytes -= bytesOf(pending);
     if (this.#queuedBytes >= ROOMY_BYTES) return;
     this.#room?.resolve();
     this.#room = undefined;
@@ -273,6 +275,10 @@ export class Committer {
     this.#queue = [];
     this.#waiters = [];
   }
+}
+
+function bytesOf({ composed: { from, to } }: Pending): number {
+  return to - from;
 }
 
 function busy(bytes: number): LedgerError {

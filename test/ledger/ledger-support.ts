@@ -1,9 +1,9 @@
+import { createHash } from 'node:crypto';
 import { cpSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import type { Check, Report } from '../../src/core/checks.ts';
 import type { HashName } from '../../src/core/digest.ts';
-import { sha256 } from '../../src/core/digest.ts';
 import type { Surroundings } from '../../src/ledger/composer.ts';
 import { createLedger } from '../../src/ledger/create-io.ts';
 import type { Actor } from '../../src/ledger/line.ts';
@@ -41,7 +41,8 @@ export function fakeSurroundings(boot = 'boot-1'): FakeSurroundings {
     },
     random: (bytes) => {
       drawn += 1;
-      return sha256(new TextEncoder().encode(`${boot} ${drawn}`)).slice(0, bytes);
+      const seed = createHash('shake256', { outputLength: bytes }).update(`${boot} ${drawn}`);
+      return new Uint8Array(seed.digest());
     },
   };
   return fake;
