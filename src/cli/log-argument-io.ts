@@ -1,5 +1,5 @@
 import { realpathSync } from 'node:fs';
-import { isAbsolute, relative, resolve, sep } from 'node:path';
+import { basename, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import type { Checkpoint } from '../core/checkpoint.ts';
 import { isSameKey, type PublicKey } from '../core/keys.ts';
 import { escapeForTerminal } from '../core/terminal-text.ts';
@@ -34,6 +34,12 @@ export function logAuthority(data: string, directory: string, keyFile: string | 
   // Also when our own key is given: naming it must not make the check weaker.
   const isAnchored = key !== undefined && own !== undefined && isSameKey(key, own) && isInstallLog(layout, directory);
   return { key, anchors: isAnchored ? readAnchor(layout, key) : [] };
+}
+
+/** Where the sealed values of a log lie: `--sealed`, or sealed/ beside logs/, as on a host. */
+export function sealedDirectory(log: string, given: string | undefined): string {
+  const directory = resolve(log);
+  return given ?? join(directory, '..', '..', 'sealed', basename(directory));
 }
 
 /** Whether a log lies in this host's data directory. */

@@ -1,6 +1,6 @@
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { formatDigest } from '../core/digest.ts';
+import { type Digest, formatDigest } from '../core/digest.ts';
 import type { EventData } from '../core/event-data.ts';
 import { durableErrorFrom } from '../durable/errors.ts';
 import { syncDirectory } from '../durable/files-io.ts';
@@ -22,7 +22,12 @@ export type PruneOptions = WriterOptions & {
   readonly minimumAge: number;
   /** Who may have ended a legal hold; without it nobody, so all there ever were still hold. */
   readonly releases?: Releases;
+  /** For a log that has sealed values. */
+  readonly dropSealed?: DropSealed;
 };
+
+/** Takes the sealed values of dropped lines out of their store, durably when it resolves. */
+export type DropSealed = (before: number, dropped: (from: number) => AsyncIterable<Digest>) => Promise<void>;
 
 export type Pruned = {
   /** The first line that is there now. */
@@ -34,7 +39,7 @@ export type Pruned = {
 /**
  * Drops old lines of a log that nobody has open, whole files from the front, and keeps the tree: every proof of what
  * remains still works, and verification says how much is gone. A `log.prune` entry with the approval comes first and is
- * covered by a signed head before anything is removed. Killed anywhere, the log verifies; the same call again finishes.
+ * covered by a signed head before anything is removed; sealed values go before the lines that commit to them. Killed anywhere, the log verifies; the same call again finishes.
  * @throws LedgerError LOG_HELD (a legal hold, which wins over any approval); ORDER_ELSEWHERE (another log); PRUNE_REFUSED
  *   (other lines than were approved, too young, or not whole files); else as `openLedgerWriter`; DurableError
  */
@@ -50,10 +55,26 @@ export async function pruneLedger(options: PruneOptions): Promise<Pruned> {
   }
   await writer.head();
   await syncTree(directory);
+  await options.dropSealed?.(approval.order.to, (from) => commitmentsIn(directory, from, approval.order.to));
   const files = listEntries(directory).firstSeqs.filter((firstSeq) => firstSeq < approval.order.to);
   // Oldest first, each durably: whatever stops this, what is gone is one stretch at the beginning.
   for (const firstSeq of files) remove(join(directory, ENTRIES_DIRECTORY, entriesFileName(firstSeq)));
   return { first: Math.max(first, approval.order.to), dropped: Math.max(0, approval.order.to - first) };
+}
+
+const COMMITMENT = /_commit$/;
+
+/** The commitments to sealed values in the lines from `from` to before `to`, as far as they are still here. */
+async function* commitmentsIn(directory: string, from: number, to: number): AsyncGenerator<Digest, void, undefined> {
+  using reader = await openLedgerReader(directory);
+  const start = Math.max(from, reader.first);
+  if (start >= to) return;
+  for await (const bytes of reader.lines(start, to)) {
+    if (!Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).includes('_commit":"')) continue;
+    for (const [field, value] of Object.entries(parseLine(bytes).data)) {
+      if (COMMITMENT.test(field) && typeof value === 'string') yield value as Digest;
+    }
+  }
 }
 
 function remove(path: string): void {

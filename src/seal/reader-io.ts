@@ -1,9 +1,8 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { readFileSync, statSync } from 'node:fs';
 import type { Digest } from '../core/digest.ts';
 import { durableErrorFrom } from '../durable/errors.ts';
 import { SealError } from './errors.ts';
-import { parseSealedFileName } from './format.ts';
+import { sealedFiles } from './files-io.ts';
 import { parseSealedLine, type SealedBatch, type SealedRecord } from './sealed-record.ts';
 
 export type SealedEntry = { readonly record: SealedRecord; readonly batch: SealedBatch };
@@ -19,23 +18,14 @@ const NEWLINE = 0x0a;
  * @throws SealError SEALED_NOT_FOUND or SEALED_MALFORMED; DurableError
  */
 export function findSealed(directory: string, commit: Digest, seq: number = Number.MAX_SAFE_INTEGER): SealedEntry {
-  for (const name of filesUpTo(directory, seq)) {
-    for (const entry of readSealedFile(join(directory, name))) if (entry.record.commit === commit) return entry;
+  // Newest first: values are written just before their line.
+  for (const { path } of sealedFiles(directory)
+    .reverse()
+    .filter(({ from }) => from <= seq)) {
+    for (const entry of readSealedFile(path)) if (entry.record.commit === commit) return entry;
   }
   const message = `no sealed value for ${commit}: it was not kept (no recipients then), or it was pruned`;
   throw new SealError('SEALED_NOT_FOUND', message);
-}
-
-/** Newest first: values are written just before their line. */
-function filesUpTo(directory: string, seq: number): string[] {
-  try {
-    const names = readdirSync(directory).filter(
-      (name) => (parseSealedFileName(name) ?? Number.POSITIVE_INFINITY) <= seq,
-    );
-    return names.sort().reverse();
-  } catch (cause) {
-    throw durableErrorFrom(cause, 'list', directory);
-  }
 }
 
 /**

@@ -1,10 +1,9 @@
-import { closeSync, constants, fsyncSync, openSync, readdirSync, readFileSync, writeSync } from 'node:fs';
-import { join } from 'node:path';
+import { closeSync, constants, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { concatBytes, utf8 } from '../core/bytes.ts';
 import type { Digest } from '../core/digest.ts';
 import { durableErrorFrom } from '../durable/errors.ts';
 import { writeFileDurably } from '../durable/files-io.ts';
-import { parseSealedFileName } from './format.ts';
+import { sealedFiles } from './files-io.ts';
 import { readSealedFile } from './reader-io.ts';
 import { encodeSealedLine, parseSealedLine, type SealedRecord } from './sealed-record.ts';
 
@@ -14,7 +13,7 @@ const { O_NOFOLLOW, O_RDWR } = constants;
 
 /** Whether the store still has the key of this value. @throws SealError SEALED_MALFORMED; DurableError */
 export function hasSealed(directory: string, commit: Digest): boolean {
-  return sealedFiles(directory).some((path) => {
+  return sealedFiles(directory).some(({ path }) => {
     return readSealedFile(path).some(({ record }) => record.commit === commit && record.key !== undefined);
   });
 }
@@ -28,7 +27,7 @@ export function hasSealed(directory: string, commit: Digest): boolean {
  * @throws SealError SEALED_MALFORMED; DurableError
  */
 export function destroySealed(directory: string, commit: Digest): void {
-  for (const path of sealedFiles(directory)) {
+  for (const { path } of sealedFiles(directory)) {
     // All of it before anything is written: a file that doesn't read is nothing to edit.
     const found = [...readSealedFile(path)].some(({ record }) => record.commit === commit && isWhole(record));
     if (found) destroyIn(path, commit);
@@ -83,14 +82,5 @@ function openForChange(path: string): number {
     return openSync(path, O_RDWR | O_NOFOLLOW);
   } catch (cause) {
     throw durableErrorFrom(cause, 'open', path);
-  }
-}
-
-function sealedFiles(directory: string): string[] {
-  try {
-    const names = readdirSync(directory).filter((name) => parseSealedFileName(name) !== undefined);
-    return names.sort().map((name) => join(directory, name));
-  } catch (cause) {
-    throw durableErrorFrom(cause, 'list', directory);
   }
 }

@@ -3,14 +3,14 @@ import { cpSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { utf8 } from '../../src/core/bytes.ts';
-import { type Digest, formatDigest } from '../../src/core/digest.ts';
-import { signEnvelope } from '../../src/core/dsse.ts';
+import type { Digest } from '../../src/core/digest.ts';
 import { formatPrivateKey } from '../../src/core/keys.ts';
 import { verifyEntryProof } from '../../src/ledger/entry-proof.ts';
-import { encodeOrder, PRUNE_ORDER, type PruneOrder, parseOrder } from '../../src/ledger/orders.ts';
-import { pruneLedger } from '../../src/ledger/prune-io.ts';
+import { PRUNE_ORDER, type PruneOrder, parseOrder } from '../../src/ledger/orders.ts';
+import { type DropSealed, pruneLedger } from '../../src/ledger/prune-io.ts';
 import { openLedgerReader } from '../../src/ledger/reader-io.ts';
 import { rotateLedger } from '../../src/ledger/rotate-io.ts';
+import { pruneSealed } from '../../src/seal/prune-io.ts';
 import type { EnrollableRole } from '../../src/verify/enrolment-document.ts';
 import { ENCLAVE, enrolOperator } from '../forensics/evidence/sample.ts';
 import { expectError, inside, jsonOf } from '../support/cli.ts';
@@ -29,27 +29,17 @@ import {
   fakeSurroundings,
   logKey,
   open,
-  origin,
   snapshot,
   testLedger,
 } from './ledger-support.ts';
+import { keptValues, pruneApproval, sealedValuesLog } from './prune-support.ts';
 
 const CHILD = join(import.meta.dirname, 'prune-child.ts');
 const canTrace = spawnSync('strace', ['-e', 'trace=none', 'true']).status === 0;
 if (!canTrace) console.warn('SKIPPED: killing a prune at its system calls needs strace');
 
-/** An approval of dropping the lines before `to`, by an operator. */
-async function approvalOf(directory: string, to: number, changes: Partial<PruneOrder> = {}) {
-  using reader = await openLedgerReader(directory);
-  const { genesis } = reader;
-  const root = formatDigest(genesis.hash, await reader.rootAt(Math.min(to, reader.size)));
-  const order = { v: 1, genesis: genesis.digest, origin, to, root, reason: 'a year has passed' } as const;
-  const envelope = encodeOrder(PRUNE_ORDER, { ...order, issuedAt: '2026-03-01T00:00:00.000Z', ...changes });
-  return parseOrder(PRUNE_ORDER, signEnvelope(envelope, testKey('approver')));
-}
-
 async function prune(directory: string, to: number, changes: Partial<PruneOrder> = {}, minimumAge = 0) {
-  const approval = await approvalOf(directory, to, changes);
+  const approval = await pruneApproval(directory, to, changes);
   return await pruneLedger({ directory, key: logKey, ...fakeSurroundings(), approval, minimumAge });
 }
 
@@ -97,13 +87,15 @@ describe('a pruned log', () => {
     for (let i = 0; i < 6; i += 1) await append(writer, i);
     await writer.close();
     await expectTrusted(directory);
-    const approval = await approvalOf(directory, 16);
+    const approval = await pruneApproval(directory, 16);
     const options = { directory, key: second, ...fakeSurroundings(), approval, minimumAge: 0 };
     // The rotation is among the lines that go now; epochs.ndjson keeps it.
     expect(await pruneLedger(options)).toEqual({ first: 16, dropped: 12 });
     for (const key of [logKey, second]) await expectTrusted(directory, { key: key.publicKey });
     expect(await pruneLedger(options)).toEqual({ first: 16, dropped: 0 });
-    expect((await open(directory, { key: second })).size).toBe(20);
+    const again = await open(directory, { key: second });
+    expect(again.size).toBe(20);
+    await again.close();
     edit(join(directory, 'epochs.ndjson'), (bytes) => utf8(bytes.toString().replace(/"ts":\d/, '"ts":9')));
     await expectRefused(directory, 'lines', 'EPOCH_MISMATCH');
   });
@@ -219,21 +211,26 @@ describe.skipIf(!canTrace)('killed at a system call (needs strace)', () => {
   it('a prune leaves a log that verifies, and the same call again finishes it', {
     timeout: SLOW ? 900_000 : 120_000,
   }, async () => {
-    const { directory } = await testLedger({ rotate: 4, lines: 15 });
-    const { document, order } = await approvalOf(directory, 12);
+    const { directory, sealed, commits } = await sealedValuesLog([0, 3, 10], 15);
+    const { document, order } = await pruneApproval(directory, 12);
     const outcomes = new Set<number>();
-    for (const call of ['fdatasync', 'fsync', 'unlink', 'pwrite64']) {
+    for (const call of ['fdatasync', 'fsync', 'unlink', 'rename', 'pwrite64']) {
       let killed = 0;
       // Between two removals lies what is neither old nor new, so each is met.
       for (let nth = 1; ; nth += SLOW || call === 'unlink' ? 1 : 8) {
-        const copy = join(tempDirectory(), 'log');
+        const folder = tempDirectory();
+        const [copy, values] = [join(folder, 'log'), join(folder, 'sealed')];
         cpSync(directory, copy, { recursive: true });
-        if (!killedAt(call, nth, [copy, JSON.stringify({ document, order })])) break;
+        cpSync(sealed, values, { recursive: true });
+        if (!killedAt(call, nth, [copy, JSON.stringify({ document, order }), values])) break;
         killed += 1;
         const report = await expectTrusted(copy);
         outcomes.add(Number(check(report, 'lines').detail?.['pruned'] ?? 0));
         const approval = { document, order };
-        await pruneLedger({ directory: copy, key: logKey, ...fakeSurroundings(), approval, minimumAge: 0 });
+        const dropSealed: DropSealed = (before, dropped) => pruneSealed(values, before, dropped);
+        const options = { directory: copy, key: logKey, ...fakeSurroundings(), approval, minimumAge: 0, dropSealed };
+        await pruneLedger(options);
+        expect(keptValues(values, commits)).toEqual([12, 13, 14]);
         expect(check(await expectTrusted(copy), 'lines').detail).toMatchObject({ pruned: 12 });
         rmSync(dirname(copy), { recursive: true });
       }

@@ -1,4 +1,3 @@
-import { basename, join, resolve } from 'node:path';
 import { Command, Option } from 'clipanion';
 import { escapeForTerminal } from '../../../core/terminal-text.ts';
 import { LedgerError } from '../../../ledger/errors.ts';
@@ -11,6 +10,7 @@ import { destroySealed, hasSealed } from '../../../seal/redact-io.ts';
 import { usageError } from '../../errors.ts';
 import { EXIT, type ExitCode } from '../../exit-codes.ts';
 import { loadPrivateKey } from '../../key-files-io.ts';
+import { sealedDirectory } from '../../log-argument-io.ts';
 import { OrderCommand } from '../../order-command.ts';
 import { parseWholeNumber } from '../../whole-number.ts';
 
@@ -56,8 +56,7 @@ export class LedgerRedact extends OrderCommand {
 
   protected async carryOut(path: string): Promise<ExitCode> {
     const { approval, releases } = await this.approved(REDACTION_ORDER, path);
-    const log = resolve(this.log);
-    const sealed = this.sealed ?? join(log, '..', '..', 'sealed', basename(log));
+    const sealed = sealedDirectory(this.log, this.sealed);
     const { entry, changed } = await redactSealed({
       directory: this.log,
       key: await loadPrivateKey(this.key, this.context, this.passphraseFile),
