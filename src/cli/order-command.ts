@@ -6,6 +6,7 @@ import { encodeOrder, type LogOrder, type OrderKind, RELEASE_ORDER } from '../le
 import { openLedgerReader } from '../ledger/reader-io.ts';
 import { DaemonCommand } from './command.ts';
 import { evidenceTrust } from './commands/evidence/trust-argument.ts';
+import { loadConfiguration } from './configuration-io.ts';
 import { usageError } from './errors.ts';
 import type { ExitCode } from './exit-codes.ts';
 import { createFilesDurably, readInputFile } from './files-io.ts';
@@ -61,12 +62,21 @@ export abstract class OrderCommand extends DaemonCommand {
     return whole;
   }
 
-  /** The order in a file, by an operator who may; and who may have ended a legal hold, by the same trust. */
-  protected async approved<T extends LogOrder>(kind: OrderKind<T>, path: string) {
+  /**
+   * The order in a file, by an operator who may; and who may have ended a legal hold, by the same trust.
+   * @param needed how many operators must stand behind it
+   */
+  protected async approved<T extends LogOrder>(kind: OrderKind<T>, path: string, needed = 1) {
     const { trust: root, enrolments, now } = this;
     const trust = await evidenceTrust(this.dataDirectory, { root, enrolments, floor: undefined, now });
-    const approval = approvedOrder(kind, parseEnvelope(readInputFile(path), kind.payloadType), trust);
+    const approval = approvedOrder(kind, parseEnvelope(readInputFile(path), kind.payloadType), trust, needed);
     const releases: Releases = (document) => approvedOrder(RELEASE_ORDER, document, trust);
     return { approval, releases };
+  }
+
+  /** How many must order that something is destroyed, by the settings that hold here. */
+  protected async approvalsToDestroy(): Promise<number> {
+    const { settings } = await loadConfiguration(this.dataDirectory, this.context.env);
+    return settings['approvals.prune'];
   }
 }

@@ -230,6 +230,10 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: 'end a legal hold, as an approver ordered',
     load: async () => (await import('./commands/ledger/release.ts')).LedgerRelease,
   },
+  'ledger approve': {
+    summary: 'stand behind an order that somebody else wrote about a log',
+    load: async () => (await import('./commands/ledger/approve.ts')).LedgerApprove,
+  },
   'ledger prune': {
     summary: 'drop the oldest lines of a log, as an approver ordered',
     load: async () => (await import('./commands/ledger/prune.ts')).LedgerPrune,

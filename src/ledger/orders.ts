@@ -3,9 +3,9 @@ import pruneSchema from '../../schemas/prune.schema.json' with { type: 'json' };
 import redactionSchema from '../../schemas/redaction.schema.json' with { type: 'json' };
 import releaseSchema from '../../schemas/release.schema.json' with { type: 'json' };
 import type { Digest } from '../core/digest.ts';
-import type { Envelope } from '../core/dsse.ts';
+import { type Envelope, parseEnvelope } from '../core/dsse.ts';
 import { embedEnvelope } from '../core/embedded-envelope.ts';
-import { messageOf } from '../core/errors.ts';
+import { CoreError, messageOf } from '../core/errors.ts';
 import type { EmbeddedEnvelope } from '../core/event-data.ts';
 import { encodeCanonicalJson, parseCanonicalJson } from '../core/jcs.ts';
 import { validateSchema } from '../core/schema.ts';
@@ -83,6 +83,30 @@ export const RELEASE_ORDER: OrderKind<ReleaseOrder> = {
   schema: releaseSchema,
   what: 'an order to end a hold',
 };
+
+export type AnyOrder = PruneOrder | RedactionOrder | HoldOrder | ReleaseOrder;
+const ORDER_KINDS = [PRUNE_ORDER, REDACTION_ORDER, HOLD_ORDER, RELEASE_ORDER] as const;
+
+/**
+ * An order of any kind, from its file; whether who signed it may is for the caller to judge.
+ * @throws LedgerError ORDER_MALFORMED; CoreError as `parseEnvelope`
+ */
+export function readOrder(bytes: Uint8Array): { readonly envelope: Envelope; readonly order: AnyOrder } {
+  for (const kind of ORDER_KINDS) {
+    const envelope = envelopeOf(bytes, kind.payloadType);
+    if (envelope !== undefined) return { envelope, order: parseOrder<AnyOrder>(kind, envelope).order };
+  }
+  throw new LedgerError('ORDER_MALFORMED', 'not an order about a log: its type is another', { fault: 'untrusted' });
+}
+
+function envelopeOf(bytes: Uint8Array, payloadType: string): Envelope | undefined {
+  try {
+    return parseEnvelope(bytes, payloadType);
+  } catch (cause) {
+    if (cause instanceof CoreError && cause.code === 'PAYLOAD_TYPE') return undefined;
+    throw cause;
+  }
+}
 
 /** An order, and the envelope it came in. */
 export type Order<T extends LogOrder> = { readonly order: T; readonly document: EmbeddedEnvelope };

@@ -200,7 +200,7 @@ describe('ledger prune', () => {
       expectError(await carryOut(by), 'ORDER_NOT_APPROVED', 5);
       expect(snapshot(directory)).toEqual(before);
     }
-    const done = { log: directory, dropped: 8, first: 8, operator: 'approver' };
+    const done = { log: directory, dropped: 8, first: 8, operators: ['approver'] };
     expect(jsonOf(await carryOut('approver', '--json'), 'ledger-prune')).toEqual(done);
     await expectTrusted(directory);
     expectError(await inside([...prune, '--key', file('log')]), 'USAGE_OPTION', 2);

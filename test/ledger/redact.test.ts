@@ -303,7 +303,7 @@ describe('ledger redact', () => {
       field: 'argv',
       entry: 3,
       changed: false,
-      operator: 'ada',
+      operators: ['ada'],
     });
     for (const args of [
       ['--seq', '1'],

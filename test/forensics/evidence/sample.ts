@@ -204,11 +204,15 @@ export function enrolHost({ procmond, agent, install }: HostLogs, plan: Enrolmen
   return encodeEnvelope(signed(ENROLMENT_PAYLOAD_TYPE, encodeCanonicalJson(document), signers));
 }
 
-export function enrolOperator(operator: string, roles: readonly EnrollableRole[], expires = day(90)): Uint8Array {
+export function enrolOperator(
+  operator: string,
+  roles: readonly EnrollableRole[],
+  { expires = day(90), keys = [operator] }: { readonly expires?: string; readonly keys?: readonly string[] } = {},
+): Uint8Array {
   const document: OperatorEnrolmentDocument = {
     v: 1,
     operator,
-    keys: [{ keyid: keyid(operator), pem: testKey(operator).publicKey.pem }],
+    keys: keys.map((name) => ({ keyid: keyid(name), pem: testKey(name).publicKey.pem })),
     roles,
     issuedAt: day(5),
     expires,

@@ -56,7 +56,7 @@ export class LedgerPrune extends OrderCommand {
   }
 
   protected async carryOut(path: string): Promise<ExitCode> {
-    const { approval, releases } = await this.approved(PRUNE_ORDER, path);
+    const { approval, releases } = await this.approved(PRUNE_ORDER, path, await this.approvalsToDestroy());
     const { first, dropped } = await pruneLedger({
       directory: this.log,
       key: await loadPrivateKey(this.key, this.context, this.passphraseFile),
@@ -66,10 +66,11 @@ export class LedgerPrune extends OrderCommand {
       minimumAge: parseWholeNumber(this.minimumAge, '--minimum-age') * DAY_MS,
       ...systemSurroundings(),
     });
-    const { operator } = approval;
+    const { operators } = approval;
+    const who = operators.map(escapeForTerminal).join(', ');
     this.result(
-      { log: this.log, dropped, first, operator },
-      `${escapeForTerminal(this.log)}: ${count(dropped, 'line')} dropped, as ${escapeForTerminal(operator)} ordered; it begins with ${first}`,
+      { log: this.log, dropped, first, operators },
+      `${escapeForTerminal(this.log)}: ${count(dropped, 'line')} dropped, as ${who} ordered; it begins with ${first}`,
     );
     return EXIT.done;
   }

@@ -55,7 +55,7 @@ export class LedgerRedact extends OrderCommand {
   }
 
   protected async carryOut(path: string): Promise<ExitCode> {
-    const { approval, releases } = await this.approved(REDACTION_ORDER, path);
+    const { approval, releases } = await this.approved(REDACTION_ORDER, path, await this.approvalsToDestroy());
     const sealed = sealedDirectory(this.log, this.sealed);
     const { entry, changed } = await redactSealed({
       directory: this.log,
@@ -65,11 +65,12 @@ export class LedgerRedact extends OrderCommand {
       store: { has: (commit) => hasSealed(sealed, commit), destroy: (commit) => destroySealed(sealed, commit) },
       ...systemSurroundings(),
     });
-    const { operator, order } = approval;
+    const { operators, order } = approval;
+    const who = operators.map(escapeForTerminal).join(', ');
     const { seq, field } = order;
     this.result(
-      { log: this.log, seq, field, entry, changed, operator },
-      `${escapeForTerminal(this.log)}: ${field} of entry ${seq} is redacted, as ${escapeForTerminal(operator)} ordered; entry ${entry} says so`,
+      { log: this.log, seq, field, entry, changed, operators },
+      `${escapeForTerminal(this.log)}: ${field} of entry ${seq} is redacted, as ${who} ordered; entry ${entry} says so`,
     );
     return EXIT.done;
   }
