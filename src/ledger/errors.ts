@@ -15,6 +15,7 @@ export type LedgerErrorCode =
   | 'ROTATION_ORDER'
   | 'KEY_REUSED'
   | 'EPOCH_MISMATCH'
+  | 'EPOCH_UNLINKED'
   // destroying what operators order
   | 'ORDER_MALFORMED'
   | 'ORDER_ELSEWHERE'

@@ -8,6 +8,7 @@ import { countShown, verifyRange, withheldOf } from '../core/range-proof.ts';
 import { escapeForTerminal } from '../core/terminal-text.ts';
 import { count } from '../core/wording.ts';
 import { CheckList, type Outcome, type Problem } from './check-list.ts';
+import { assertLinked } from './epoch-links.ts';
 import { type Epochs, isKeyOfLog, keyOfHead } from './epochs.ts';
 import { LedgerError } from './errors.ts';
 import { parseGenesis } from './genesis.ts';
@@ -84,6 +85,7 @@ function checkCheckpoint(proof: LogProof, { key, origin }: LogProofClaim): Outco
     const message = `the checkpoint is over ${checkpoint.size} lines of ${escapeForTerminal(checkpoint.origin)}, the proof over ${size} of ${escapeForTerminal(named)}`;
     throw new CoreError('PROOF_MISMATCH', message, { fault: 'untrusted' });
   }
+  assertLinked(HASHES[hash], epochs, checkpoint, proof.keys?.links ?? []);
   const reason = `signed by the key of the log ${escapeForTerminal(named)} over ${count(size, 'line')}`;
   return { value: { proof, checkpoint, epochs }, reason };
 }

@@ -1,4 +1,5 @@
 import { concatBytes, decodeUtf8 } from '../core/bytes.ts';
+import { proveEpochLinks } from './epoch-links.ts';
 import { LedgerError } from './errors.ts';
 import { MAX_SHOWN_BYTES } from './format.ts';
 import { createHashFunction } from './hashing.ts';
@@ -36,7 +37,7 @@ export async function proveLogRange(
   const proof = encodeLogProof({
     range,
     checkpoint: reader.head.note,
-    ...(reader.epochs.length === 1 ? {} : { keys: keysOf(reader) }),
+    ...(reader.epochs.length === 1 ? {} : { keys: await keysOf(reader) }),
     ...(trace === undefined ? {} : { trace }),
   });
   return { proof, range, lines };
@@ -46,8 +47,10 @@ function everyOf(from: number, to: number): number[] {
   return Array.from({ length: to - from }, (_, i) => from + i);
 }
 
-function keysOf({ genesisBytes, epochs }: LedgerReader): LogKeys {
-  return { genesis: decodeUtf8(genesisBytes), rotations: rotationLines(epochs) };
+async function keysOf(reader: LedgerReader): Promise<LogKeys> {
+  const { genesisBytes, epochs } = reader;
+  const links = await proveEpochLinks(epochs, reader.size, (a, size) => reader.proveConsistency(a, size));
+  return { genesis: decodeUtf8(genesisBytes), rotations: rotationLines(epochs), links };
 }
 
 function noSuchRange({ size }: LedgerReader, from: number, to: number): LedgerError {

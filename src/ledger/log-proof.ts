@@ -5,6 +5,7 @@ import { encodeCanonicalJson, parseCanonicalJson } from '../core/jcs.ts';
 import { validateSchema } from '../core/schema.ts';
 import type { JsonObject } from '../core/strict-json.ts';
 import { escapeForTerminal } from '../core/terminal-text.ts';
+import type { EpochLinks } from './epoch-links.ts';
 import { LedgerError } from './errors.ts';
 import { MAX_RANGE_PROOF_BYTES } from './format.ts';
 import { encodeRangeDocument, parseRangeDocument, type RangeDocument } from './range-document.ts';
@@ -23,8 +24,12 @@ export type LogProof = {
   readonly trace?: string;
 };
 
-/** genesis.json and the `log.rotate` lines of a log, verbatim. */
-export type LogKeys = { readonly genesis: string; readonly rotations: readonly string[] };
+/** genesis.json and the `log.rotate` lines of a log, verbatim, and how the checkpoint extends what each key signed last. */
+export type LogKeys = {
+  readonly genesis: string;
+  readonly rotations: readonly string[];
+  readonly links: EpochLinks;
+};
 
 type LogProofJson = {
   readonly v: 1;

@@ -75,6 +75,10 @@ export function addEpoch(epochs: Epochs, genesis: Genesis, bytes: Uint8Array): E
   if (json.last.size !== line.seq || !json.last.root.startsWith(`${genesis.hash}:`)) {
     throw refused('ROTATION_ORDER', line, `it was made to stand after ${json.last.size} lines`);
   }
+  // Else the key of today could sign for lines before its own time.
+  if (epochs.length > 1 && line.seq <= currentEpoch(epochs).start) {
+    throw refused('ROTATION_ORDER', line, `the key that gave way took over at line ${currentEpoch(epochs).start} only`);
+  }
   // A key was given up for a reason, and who has stolen it must not come back by it.
   if (isKeyOfLog(epochs, key)) throw refused('KEY_REUSED', line, 'it goes back to a key that the log had before');
   if (signingKeys(envelope, [currentEpoch(epochs).key, key]).length !== 2) {

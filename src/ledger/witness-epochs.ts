@@ -1,11 +1,11 @@
 import { equalBytes } from '../core/bytes.ts';
 import { type Checkpoint, parseCheckpoint, verifyCheckpoint } from '../core/checkpoint.ts';
-import { HASHES, parseDigest } from '../core/digest.ts';
+import { HASHES } from '../core/digest.ts';
 import { CoreError } from '../core/errors.ts';
-import { verifyConsistency } from '../core/merkle-proofs.ts';
 import { parseNote } from '../core/signed-note.ts';
 import type { Problem } from './check-list.ts';
 import type { LogIdentity } from './cosigned.ts';
+import { extendsLastHead } from './epoch-links.ts';
 import { currentEpoch, type Epochs, keyOfHead } from './epochs.ts';
 import type { Genesis } from './genesis.ts';
 import { addEpoch } from './rotation.ts';
@@ -59,7 +59,6 @@ export type ClaimedHead = {
  */
 export function unextendedHead({ request, log, checkpoint, epochs }: ClaimedHead, seen: number): Problem | undefined {
   const hash = HASHES[log.genesis.hash];
-  const { size: size2, root: root2 } = checkpoint;
   for (const { line, last } of epochs.slice(log.epochs.length)) {
     if (line === undefined || last === undefined) continue;
     const { size } = last;
@@ -69,10 +68,7 @@ export function unextendedHead({ request, log, checkpoint, epochs }: ClaimedHead
     }
     if (size === 0) continue;
     const proof = request.rotations.find((one) => equalBytes(one.line, line))?.proof ?? [];
-    try {
-      verifyConsistency(hash, { size1: size, size2, root1: parseDigest(last.root).hash, root2, proof });
-    } catch (cause) {
-      if (!(cause instanceof CoreError) || cause.code !== 'PROOF_MISMATCH') throw cause;
+    if (!extendsLastHead(hash, last, checkpoint, proof)) {
       const reason = `it does not extend the ${size} entries that an earlier key signed last, root ${last.root}: the log was rewritten, or the proof is damaged`;
       return { code: 'WITNESS_INCONSISTENT', reason };
     }

@@ -12,6 +12,7 @@ import { formatPrivateKey, type PrivateKey } from '../../src/core/keys.ts';
 import { rootOfLeaves } from '../../src/core/merkle.ts';
 import type { JsonObject } from '../../src/core/strict-json.ts';
 import { leafOf } from '../../src/ledger/chain.ts';
+import type { Epoch } from '../../src/ledger/epochs.ts';
 import { readEpochs } from '../../src/ledger/epochs-io.ts';
 import { createHashFunction } from '../../src/ledger/hashing.ts';
 import { encodeLine, type Line, parseLine, signLine } from '../../src/ledger/line.ts';
@@ -322,6 +323,20 @@ describe('a rotation', () => {
     expectCode(() => parseEpochs(utf8('junk'), genesis), 'ROTATION_MALFORMED');
   });
 
+  it('does not come before the one before it: the key of today would sign for lines before its time', async () => {
+    const directory = await rotated();
+    const genesis = readGenesis(directory);
+    const { epochs } = readEpochs(directory, genesis);
+    const [first, next] = epochs;
+    const line = linesOf(directory)[8] as Uint8Array;
+    const at = (seq: number) => {
+      const moved = resigned(line, [second, third], (json) => (json.last.size = seq));
+      return addEpoch([first, next as Epoch], genesis, encodeLine({ ...moved, seq }));
+    };
+    for (const seq of [0, 1, 3, 4]) expectCode(() => at(seq), 'ROTATION_ORDER');
+    expect(at(5)).toHaveLength(3);
+  });
+
   it('of another root over as many lines is found', async () => {
     const directory = await rotated();
     const lines = linesOf(directory);
@@ -395,14 +410,41 @@ describe('what is shown of a log whose key changed', () => {
       verifyLogProof({ proof: bytes, lines, key: key.publicKey }).checks.find(({ status }) => status === 'fail')?.code;
     expect(codeOf(proof, testKey('stranger'))).toBe('WRONG_KEY');
     const parsed = parseLogProof(proof);
-    const { genesis = '', rotations = [] } = parsed.keys ?? {};
-    const as = (lines: readonly string[]) => encodeLogProof({ ...parsed, keys: { genesis, rotations: lines } });
+    const { genesis = '', rotations = [], links = [] } = parsed.keys ?? {};
+    const as = (lines: readonly string[], linked = links) =>
+      encodeLogProof({ ...parsed, keys: { genesis, rotations: lines, links: linked } });
     expect(codeOf(as(rotations.slice(0, 1)))).toBe('NOTE_SIGNATURE');
     expect(codeOf(as(rotations.toReversed()))).toBe('ROTATION_ORDER');
     const half = encodeLine(resigned(utf8(rotations[1] ?? ''), [third]));
     expect(codeOf(as([rotations[0] ?? '', decodeUtf8(half)]))).toBe('ROTATION_SIGNATURE');
+    for (const linked of [links.slice(0, 1), links.toReversed(), [links[0] ?? [], links[0] ?? []]]) {
+      expect(['EPOCH_UNLINKED', 'PROOF_MALFORMED', 'RANGE_PROOF_MALFORMED']).toContain(codeOf(as(rotations, linked)));
+    }
     const { keys: _, ...without } = parsed;
     expect(codeOf(encodeLogProof(without))).toBe('NOTE_SIGNATURE');
+  });
+
+  it('is refused where other lines stand in place of those that an earlier key signed', async () => {
+    const directory = await rotated();
+    const lines = linesOf(directory).map(parseLine);
+    const [, one] = lines;
+    // Whoever stole the newest key can sign a head over anything, but not what the keys before it signed.
+    const changed = { ...(one as Line), data: { i: 1, text: 'entry 7' } };
+    const rotations = [4, 8].map((seq) => decodeUtf8(linesOf(directory)[seq] as Uint8Array));
+    await forge(directory, lines.with(1, changed), third);
+    using reader = await openLedgerReader(directory);
+    const { proof, lines: shown } = await proveLogRange(reader, { from: 0, to: 3 });
+    const parsed = parseLogProof(proof);
+    const keys = { genesis: decodeUtf8(reader.genesisBytes), rotations, links: parsed.keys?.links ?? [] };
+    for (const links of [keys.links, [[], []]]) {
+      const forged = encodeLogProof({ ...parsed, keys: { ...keys, links } });
+      for (const key of [logKey, second, third]) {
+        const report = verifyLogProof({ proof: forged, lines: shown, key: key.publicKey });
+        expect(report.verdict).toBe('refused');
+        const { code } = report.checks.find(({ status }) => status === 'fail') ?? {};
+        expect(['EPOCH_UNLINKED', 'PROOF_MALFORMED']).toContain(code);
+      }
+    }
   });
 });
 

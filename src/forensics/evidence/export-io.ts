@@ -9,7 +9,9 @@ import { escapeForTerminal } from '../../core/terminal-text.ts';
 import type { Time } from '../../core/time.ts';
 import { durableErrorFrom } from '../../durable/errors.ts';
 import { temporaryName } from '../../durable/files-io.ts';
+import { proveEpochLinks } from '../../ledger/epoch-links.ts';
 import { encodeRangeDocument } from '../../ledger/range-document.ts';
+import type { LedgerReader } from '../../ledger/reader-io.ts';
 import { rotationLines } from '../../ledger/rotation.ts';
 import { parseEnrolmentEnvelope } from '../../verify/enrolment.ts';
 import { parseEnrolmentPayload } from '../../verify/enrolment-document.ts';
@@ -107,7 +109,7 @@ async function writePackage(
     const { size, from, to } = range;
     const shown = countShown(range);
     const counts = { size, from, to, lines: shown, withheld: to - from - shown, bytes: fact.size };
-    const rotations = reader.epochs.length === 1 ? {} : { rotations: rotationLines(reader.epochs) };
+    const rotations = reader.epochs.length === 1 ? {} : await rotationsOf(reader);
     packaged.push({
       host: place.host,
       log: { log: place.log, origin, genesis: digest, hash, ...counts, ...rotations },
@@ -177,4 +179,10 @@ function relevantEnrolments({ enrolments, key }: ExportOptions, hosts: ReadonlyS
 function sealOf(tagmanifest: Uint8Array, key: PrivateKey): Uint8Array {
   const unsigned: Envelope = { payloadType: SEAL_PAYLOAD_TYPE, payload: tagmanifest, signatures: [] };
   return encodeEnvelope(signEnvelope(unsigned, key));
+}
+
+async function rotationsOf(reader: LedgerReader): Promise<Pick<PackagedLog, 'rotations' | 'links'>> {
+  const { epochs, size } = reader;
+  const links = await proveEpochLinks(epochs, size, (a, b) => reader.proveConsistency(a, b));
+  return { rotations: rotationLines(epochs), links };
 }

@@ -1,5 +1,6 @@
-import { type Digest, formatDigest } from '../../core/digest.ts';
+import { type Digest, formatDigest, HASHES } from '../../core/digest.ts';
 import { isSameKey, type KeyId, type PublicKey } from '../../core/keys.ts';
+import { assertLinked } from '../../ledger/epoch-links.ts';
 import { keyOfHead } from '../../ledger/epochs.ts';
 import { verifyHead } from '../../ledger/heads.ts';
 import { type Admissions, keysOfHost } from '../../verify/enrolment-admission.ts';
@@ -41,7 +42,7 @@ function enrolledEpoch({ genesis, epochs }: PackageLog, admissions: Admissions):
  * Each log's own key, admitted before this, signed the checkpoint over the size that the proof is for. A revoked key
  * counts only for the very heads that its revocation names (`validThrough`).
  * @throws CoreError NOTE_MALFORMED, NOTE_SIGNATURE, CHECKPOINT_MALFORMED or CHECKPOINT_ORIGIN; ForensicsError
- *   CHECKPOINT_SIZE or KEY_REVOKED
+ *   CHECKPOINT_SIZE or KEY_REVOKED; LedgerError EPOCH_UNLINKED
  * @returns the roots, in the order of the logs
  */
 export function checkCheckpoints(
@@ -58,6 +59,7 @@ export function checkCheckpoints(
       const message = `the checkpoint of ${describeLog(place)} is over ${size} lines, and its proof over ${packaged.size}`;
       throw untrusted('CHECKPOINT_SIZE', message);
     }
+    assertLinked(HASHES[hash], epochs, checkpoint, packaged.links ?? []);
     const { keyid } = keyOfHead(epochs, size);
     if (!isSpared(root, keyid, { origin, size, root: formatDigest(hash, checkpoint.root) })) {
       throw untrusted('KEY_REVOKED', `the key of ${describeLog(place)} is revoked, and not for this checkpoint spared`);

@@ -4,6 +4,7 @@ import { messageOf } from '../../core/errors.ts';
 import { encodeCanonicalJson, parseCanonicalJson } from '../../core/jcs.ts';
 import { validateSchema } from '../../core/schema.ts';
 import type { Time } from '../../core/time.ts';
+import type { EpochLinks } from '../../ledger/epoch-links.ts';
 import { untrusted } from '../errors.ts';
 import { MAX_DOCUMENT_BYTES } from './format.ts';
 
@@ -38,6 +39,8 @@ export type PackagedLog = {
   readonly bytes: number;
   /** The log's `log.rotate` lines, verbatim, where its key was changed. */
   readonly rotations?: readonly string[];
+  /** With {@link rotations}: how the checkpoint extends what each key signed last. */
+  readonly links?: EpochLinks;
 };
 
 /** @throws ForensicsError PACKAGE_MALFORMED if it could not be parsed again */

@@ -9,6 +9,7 @@ import { parseRoot } from '../../../src/verify/trust-root.ts';
 import { testKey } from '../../support/keys.ts';
 import { tempDirectory } from '../../support/temp.ts';
 import { rootDocument, rootFile } from '../../support/trust.ts';
+import { editJson, filesOf, judgeFiles, reseal } from './forge.ts';
 import { ENCLAVE, expectRefused, expectTrusted, exportOf, judge, rootWith, trustOf, writeHost } from './sample.ts';
 
 it('a package of logs whose key was changed leads from the enrolled key to the one that signed', async () => {
@@ -29,6 +30,24 @@ it('a package of logs whose key was changed leads from the enrolled key to the o
   const out = join(data, 'plant-7-1.evidence.tar');
   await exportOf([host], out, { key: testKey('clerk-a') });
   expectTrusted(await judge(out));
+
+  // Whoever has the newest key only must not put other lines in place of those before it.
+  const files = await filesOf(out);
+  type Links = { hosts: { logs: { rotations?: string[]; links?: string[][] }[] }[] };
+  const relinked = (change: (links: string[][]) => string[][]) =>
+    editJson(files, 'data/package.json', (json: Links) => {
+      for (const log of json.hosts.flatMap(({ logs }) => logs)) log.links = change(log.links ?? []);
+    });
+  for (const change of [
+    () => [[]],
+    (links: string[][]) => links.map((link) => link.map(() => `${'A'.repeat(43)}=`)),
+    (links: string[][]) => links.map((link) => link.slice(1)),
+  ]) {
+    const report = await judgeFiles(reseal(relinked(change), ['clerk-a']), trustOf());
+    expect(report.verdict).toBe('refused');
+    const { name, code } = report.checks.find(({ status }) => status === 'fail') ?? {};
+    expect([name, ['EPOCH_UNLINKED', 'PROOF_MALFORMED'].includes(code ?? '')]).toEqual(['checkpoints', true]);
+  }
 
   // The old key was given up because it was stolen: what it passed on counts from the very heads that are known.
   const revoking = (validThrough: typeof heads) => {
