@@ -1,7 +1,7 @@
 /**
  * Measures what the budgets are about, each beside what a user would otherwise use, in one run: `npm run bench`.
  *
- *     npm run bench -- [--only verify,build,many,ledger,growth,huge] [--huge] [--files 100000] [--entries 1000000] [--rounds 5] [--out FILE] [--scratch DIR]
+ *     npm run bench -- [--only verify,build,many,release,ledger,growth,huge] [--huge] [--files 100000] [--entries 1000000] [--rounds 5] [--out FILE] [--scratch DIR]
  *
  * Writes bench/RESULTS.md, and with `growth` (only when named: at its usual 10 million entries it takes minutes, and 4 GB
  * of disk) bench/ledger-growth.svg beside it. Large data lies in a folder of its own under the scratch directory (default: the system's
@@ -16,6 +16,7 @@ import { benchManyFiles } from './bundles/many-files.ts';
 import { benchHuge, benchVerify } from './bundles/verify.ts';
 import { benchGrowth } from './ledger/growth.ts';
 import { benchLedger } from './ledger/ledger.ts';
+import { benchRelease } from './release/release.ts';
 import { machineText, type Row, tableOf } from './table.ts';
 
 const { values } = parseArgs({
@@ -35,6 +36,7 @@ const benches: Readonly<Record<string, (folder: string) => Promise<Row[]>>> = {
   verify: (folder) => benchVerify(folder, rounds),
   build: (folder) => benchBuild(folder, rounds),
   many: (folder) => benchManyFiles(folder, Number(values.files)),
+  release: (folder) => benchRelease(folder, rounds),
   ledger: (folder) => benchLedger(folder, Number(values.entries ?? 1_000_000), rounds),
   growth: (folder) => benchGrowth(folder, Number(values.entries ?? 10_000_000), dirname(values.out)),
   huge: benchHuge,

@@ -38,7 +38,9 @@ async function append(): Promise<object> {
       key: benchKey,
       createdAt,
     });
+  const opening = clocks();
   await using writer = await openLedgerWriter({ directory: where, key: benchKey, ...systemSurroundings() });
+  const open = elapsed(opening);
   const started = clocks();
   const entries = Number(count);
   for (let i = 0; i < entries; ) {
@@ -47,7 +49,7 @@ async function append(): Promise<object> {
     await Promise.all(waiting);
   }
   await writer.head();
-  return elapsed(started);
+  return { ...elapsed(started), open: open.wall };
 }
 
 /** The same bytes, written and synced in batches of the size that the writer's are. */
