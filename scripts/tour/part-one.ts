@@ -115,7 +115,15 @@ async function applyAndProve(stage: Stage, folder: string): Promise<void> {
   await stage.daemoneye(['ledger', 'verify', 'data/logs/install']);
   const prove = ['ledger', 'prove', String(seq), 'data/logs/install'];
   await stage.daemoneye([...prove, '--out', 'entry.tlog-proof', '--line', 'entry.json']);
-  const check = ['ledger', 'check-proof', 'entry.tlog-proof', '--line', 'entry.json', '--key', 'data/keys/log.pub.pem'];
+  const check = [
+    'ledger',
+    'check-proof',
+    'entry.tlog-proof',
+    '--line',
+    'entry.json',
+    '--key',
+    'data/keys/logs/install.pub.pem',
+  ];
   await stage.daemoneye(check);
 
   stage.step('One character of the ledger is changed in a copy: found, with its line');
@@ -123,7 +131,7 @@ async function applyAndProve(stage: Stage, folder: string): Promise<void> {
   const [entries = ''] = readdirSync(join(folder, 'copy', 'entries'));
   const file = join(folder, 'copy', 'entries', entries);
   writeFileSync(file, readFileSync(file, 'utf8').replace('"kind":"rules"', '"kind":"rulez"'));
-  await stage.daemoneye(['ledger', 'verify', 'copy', '--key', 'data/keys/log.pub.pem'], { expect: 3 });
+  await stage.daemoneye(['ledger', 'verify', 'copy', '--key', 'data/keys/logs/install.pub.pem'], { expect: 3 });
 }
 
 function bothStreams({ stdout, stderr }: Run): readonly string[] {

@@ -1,15 +1,16 @@
 import { escapeForTerminal } from '../core/terminal-text.ts';
-import { DurableError } from '../durable/errors.ts';
-import { acquireLock, type Lock } from '../durable/lock-io.ts';
-import { assertInitialised, loadHostKey, originOf } from '../install/host-io.ts';
+import { formatTime } from '../core/time.ts';
+import { assertInitialised, ensureHostLog, originOf } from '../install/host-io.ts';
+import { loadLogPublicKey } from '../install/host-keys-io.ts';
 import { dataLayout } from '../install/layout.ts';
+import { loadLogKey, mendLogKey } from '../install/log-rotation-io.ts';
 import { procmondPaths } from '../ipc/procmond-launch.ts';
 import { readGenesis } from '../ledger/open-io.ts';
-import { AgentLog, catchUp, ensureDirectory, ensureLog, lastLine } from './agent-log-io.ts';
+import { AgentLog, catchUp, ensureDirectory, lastLine } from './agent-log-io.ts';
 import { AgentCore } from './core-io.ts';
-import { AgentError } from './errors.ts';
 import { AGENT, CLEAR_WINDOW_MS, MAX_MISSED, PROCMOND } from './format.ts';
 import { agentLayout } from './layout.ts';
+import { lockAgent } from './lock-io.ts';
 import { type AgentOptions, type Settled, settle } from './options.ts';
 import { Room } from './room-io.ts';
 import { EventStore } from './store/event-store-io.ts';
@@ -28,13 +29,14 @@ export async function runAgent(options: AgentOptions): Promise<void> {
   const paths = agentLayout(data);
   assertInitialised(layout);
   await using opened = new AsyncDisposableStack();
-  const lock = opened.use(lockAgent(paths.lock));
-  const key = loadHostKey(layout);
+  const lock = opened.use(lockAgent(data));
   const { host } = readGenesis(layout.installLog);
   const procmond = procmondPaths(data);
   const now = surroundings.clock.now();
-  ensureLog(paths.log, host, AGENT, key, now);
-  ensureLog(procmond.log, host, PROCMOND, key, now);
+  for (const log of [AGENT, PROCMOND]) ensureHostLog(layout, host, log, formatTime(now));
+  const key = await loadLogKey(layout, AGENT, surroundings);
+  // procmond may write nothing beside its log, so what a crash left of its key is mended here.
+  await mendLogKey(layout, PROCMOND, surroundings);
   ensureDirectory(procmond.sealed);
   const store = opened.use(new EventStore(paths.store));
   const volatile = opened.use(new VolatileStore(data, env));
@@ -50,7 +52,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
   await catchUp(paths.log, store, room, () => undefined);
   const core = new AgentCore({
     ...settled,
-    key: key.publicKey,
+    key: loadLogPublicKey(layout, PROCMOND),
     host,
     origin: originOf(host, PROCMOND),
     log,
@@ -90,14 +92,4 @@ function roomFor({ data, note, surroundings }: Settled, log: () => AgentLog | un
         .catch(() => undefined);
     },
   });
-}
-
-function lockAgent(path: string): Lock {
-  try {
-    return acquireLock(path);
-  } catch (cause) {
-    if (!(cause instanceof DurableError) || cause.code !== 'LOCKED') throw cause;
-    const message = 'an agent is running for this data directory already; see daemoneye agent status';
-    throw new AgentError('AGENT_RUNNING', message, { cause });
-  }
 }

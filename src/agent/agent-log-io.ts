@@ -1,16 +1,10 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { validateEvent } from '../core/event.ts';
 import type { EventData, EventType } from '../core/event-data.ts';
 import type { PrivateKey } from '../core/keys.ts';
 import type { JsonObject } from '../core/strict-json.ts';
-import { formatTime } from '../core/time.ts';
 import { createDirectoryDurably } from '../durable/files-io.ts';
-import { INSTALL_LOG_HASH, originOf } from '../install/host-io.ts';
 import type { Appended } from '../ledger/committer-io.ts';
 import type { Surroundings } from '../ledger/composer.ts';
-import { createLedger } from '../ledger/create-io.ts';
-import { GENESIS_FILE } from '../ledger/format.ts';
 import { type Actor, type Line, parseLine } from '../ledger/line.ts';
 import { openLedgerReader } from '../ledger/reader-io.ts';
 import { type LedgerWriter, openLedgerWriter } from '../ledger/writer-io.ts';
@@ -20,13 +14,6 @@ import type { EventStore, IncomingLine } from './store/event-store-io.ts';
 import type { StoredLine } from './store/rows.ts';
 
 const CATCH_UP_LINES = 512;
-
-/** A host's logs are made when they are first needed, signed by the host's key. */
-export function ensureLog(directory: string, host: string, name: string, key: PrivateKey, now: number): void {
-  if (existsSync(join(directory, GENESIS_FILE))) return;
-  const createdAt = formatTime(now);
-  createLedger({ directory, host, origin: originOf(host, name), hash: INSTALL_LOG_HASH, key, createdAt });
-}
 
 /** A directory that only this user may look into. */
 export function ensureDirectory(path: string): void {

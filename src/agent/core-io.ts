@@ -44,7 +44,7 @@ import { repeatedly } from './timers-io.ts';
 import { Tracer } from './tracer-io.ts';
 
 export type CoreOptions = Settled & {
-  /** Of this host's logs. */
+  /** Of procmond's log. */
   readonly key: PublicKey;
   readonly host: string;
   /** Of procmond's log. */

@@ -1,11 +1,12 @@
 import { realpathSync } from 'node:fs';
-import { basename, isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import type { Checkpoint } from '../core/checkpoint.ts';
 import { isSameKey, type PublicKey } from '../core/keys.ts';
 import { escapeForTerminal } from '../core/terminal-text.ts';
-import { isInitialised, loadHostPublicKey } from '../install/host-io.ts';
-import { readAnchor } from '../install/install-io.ts';
-import { type DataLayout, dataLayout } from '../install/layout.ts';
+import { isInitialised } from '../install/host-io.ts';
+import { hasLogKey, loadLogPublicKey } from '../install/host-keys-io.ts';
+import { readAnchor } from '../install/install-log-io.ts';
+import { dataLayout, INSTALL_LOG } from '../install/layout.ts';
 import { CliError } from './errors.ts';
 import { loadPublicKey } from './key-files-io.ts';
 
@@ -23,17 +24,18 @@ export function logDirectory(data: string, directory: string | undefined): strin
 
 /**
  * @param directory of the log
- * @param keyFile `--key`; without it this host's own key counts for logs under its data directory
+ * @param keyFile `--key`; without it the key that this host keeps for the log, if it is one of its own
  * @throws InstallError STATE_TAMPERED when what this host put aside is damaged; as `loadPublicKey`
  */
 export function logAuthority(data: string, directory: string, keyFile: string | undefined): LogAuthority {
   const layout = dataLayout(data);
   const given = keyFile === undefined ? undefined : loadPublicKey(keyFile);
-  const own = isOurs(layout, directory) ? loadHostPublicKey(layout) : undefined;
+  const log = ownLog(data, directory);
+  const own = log === undefined ? undefined : loadLogPublicKey(layout, log);
   const key = given ?? own;
   // Also when our own key is given: naming it must not make the check weaker.
-  const isAnchored = key !== undefined && own !== undefined && isSameKey(key, own) && isInstallLog(layout, directory);
-  return { key, anchors: isAnchored ? readAnchor(layout, key) : [] };
+  const isAnchored = key !== undefined && own !== undefined && isSameKey(key, own) && log === INSTALL_LOG;
+  return { key, anchors: isAnchored ? readAnchor(layout) : [] };
 }
 
 /** Where the sealed values of a log lie: `--sealed`, or sealed/ beside logs/, as on a host. */
@@ -42,9 +44,13 @@ export function sealedDirectory(log: string, given: string | undefined): string 
   return given ?? join(directory, '..', '..', 'sealed', basename(directory));
 }
 
-/** Whether a log lies in this host's data directory. */
-export function isThisHostsLog(data: string, directory: string): boolean {
-  return isOurs(dataLayout(data), directory);
+/** The name of a log that this host writes, and has the key of; undefined for any other. */
+export function ownLog(data: string, directory: string): string | undefined {
+  const layout = dataLayout(data);
+  const path = real(directory);
+  if (dirname(path) !== real(layout.logs) || !isInitialised(layout)) return undefined;
+  const log = basename(path);
+  return log === INSTALL_LOG || hasLogKey(layout, log) ? log : undefined;
 }
 
 /**
@@ -52,18 +58,9 @@ export function isThisHostsLog(data: string, directory: string): boolean {
  * @throws CliError OWN_LOG
  */
 export function refuseInstallLog(data: string, directory: string): void {
-  if (!isInstallLog(dataLayout(data), directory)) return;
+  if (real(directory) !== real(dataLayout(data).installLog)) return;
   const message = `${escapeForTerminal(directory)} is this host's install log, its state from the first line on: it can't be pruned`;
   throw new CliError('OWN_LOG', message, { fault: 'refused' });
-}
-
-function isOurs(layout: DataLayout, directory: string): boolean {
-  const inside = relative(real(layout.data), real(directory));
-  return !isAbsolute(inside) && inside !== '' && inside.split(sep)[0] !== '..' && isInitialised(layout);
-}
-
-function isInstallLog(layout: DataLayout, directory: string): boolean {
-  return real(directory) === real(layout.installLog);
 }
 
 /** Without symbolic links: a data directory may be reached by one. */

@@ -1,9 +1,12 @@
 import { Option } from 'clipanion';
 import { encodeEnvelope, parseEnvelope, signEnvelope } from '../core/dsse.ts';
+import { dataLayout } from '../install/layout.ts';
+import { mendLogKey } from '../install/log-rotation-io.ts';
 import { approvedOrder } from '../install/order-approval.ts';
 import type { Releases } from '../ledger/holds-io.ts';
 import { encodeOrder, type LogOrder, type OrderKind, RELEASE_ORDER } from '../ledger/orders.ts';
 import { openLedgerReader } from '../ledger/reader-io.ts';
+import { systemSurroundings } from '../ledger/surroundings-io.ts';
 import { DaemonCommand } from './command.ts';
 import { evidenceTrust } from './commands/evidence/trust-argument.ts';
 import { loadConfiguration } from './configuration-io.ts';
@@ -11,6 +14,7 @@ import { usageError } from './errors.ts';
 import type { ExitCode } from './exit-codes.ts';
 import { createFilesDurably, readInputFile } from './files-io.ts';
 import { loadPrivateKey } from './key-files-io.ts';
+import { ownLog } from './log-argument-io.ts';
 
 /** What every command has in common that changes a log as an approver ordered: one writes the order, one carries it out. */
 export abstract class OrderCommand extends DaemonCommand {
@@ -36,12 +40,21 @@ export abstract class OrderCommand extends DaemonCommand {
   async run(): Promise<ExitCode> {
     const { order, reason, out } = this;
     const given = Object.values({ ...this.ordering, reason, out });
-    if (order !== undefined && given.every((value) => value === undefined)) return await this.carryOut(order);
+    if (order !== undefined && given.every((value) => value === undefined)) {
+      await this.#mend();
+      return await this.carryOut(order);
+    }
     if (order === undefined && reason !== undefined && out !== undefined && !given.includes(undefined)) {
       return await this.writeOrder(reason, out);
     }
     const needed = [...Object.keys(this.ordering), '--reason'].join(', ');
     throw usageError('USAGE_OPTION', `give either --order, or ${needed} and --out`);
+  }
+
+  /** The key that --key names can be one whose change a crash interrupted. */
+  async #mend(): Promise<void> {
+    const own = ownLog(this.dataDirectory, this.log);
+    if (own !== undefined) await mendLogKey(dataLayout(this.dataDirectory), own, systemSurroundings());
   }
 
   /** Signs an order about the log and writes it to its file. */

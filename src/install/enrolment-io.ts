@@ -1,9 +1,11 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { encodeEnvelope, mergeSignatures, payloadDigest } from '../core/dsse.ts';
 import type { Time } from '../core/time.ts';
 import { durableErrorFrom } from '../durable/errors.ts';
 import { createDirectoryDurably, writeFileDurably } from '../durable/files-io.ts';
+import { currentEpoch } from '../ledger/epochs.ts';
+import { requireEpochs } from '../ledger/epochs-io.ts';
 import { GENESIS_FILE } from '../ledger/format.ts';
 import { readGenesis } from '../ledger/open-io.ts';
 import { parseEnrolmentEnvelope, type VerifiedEnrolment, verifyEnrolment } from '../verify/enrolment.ts';
@@ -11,7 +13,8 @@ import { type HostEnrolmentDocument, sealEnrolment } from '../verify/enrolment-d
 import type { TrustRoot } from '../verify/root-document.ts';
 import { InstallError } from './errors.ts';
 import { raiseFloor } from './floor-io.ts';
-import { assertInitialised, loadReceiptPublicKey } from './host-io.ts';
+import { assertInitialised } from './host-io.ts';
+import { loadReceiptPublicKey } from './host-keys-io.ts';
 import type { WritableInstall } from './install-io.ts';
 import { type DataLayout, dataLayout } from './layout.ts';
 import { judgeStatement } from './refused-statement-io.ts';
@@ -31,15 +34,14 @@ const SUFFIX = '.dsse.json';
 export function logDirectories(data: string): string[] {
   const layout = dataLayout(data);
   assertInitialised(layout);
-  const logs = dirname(layout.installLog);
-  return namesIn(logs)
-    .map((name) => join(logs, name))
+  return namesIn(layout.logs)
+    .map((name) => join(layout.logs, name))
     .filter((directory) => existsSync(join(directory, GENESIS_FILE)));
 }
 
 /**
- * The unsigned enrolment of this host with its receipt key and all the logs it has now. A log that is made later needs a request of its own;
- * enrolments add up.
+ * The unsigned enrolment of this host with its receipt key and all the logs it has now, each with the key it has now. A
+ * log that is made later needs a request of its own; enrolments add up.
  * @throws InstallError NOT_INITIALISED; LedgerError; EnrolmentError ENROLMENT_MALFORMED; DurableError
  */
 export function hostEnrolmentRequest(
@@ -47,14 +49,17 @@ export function hostEnrolmentRequest(
   issuedAt: Time,
   expires: Time | undefined,
 ): { readonly document: HostEnrolmentDocument; readonly bytes: Uint8Array } {
-  const genesis = logDirectories(data).map(readGenesis);
-  const [first] = genesis;
+  const logs = logDirectories(data).map((directory) => {
+    const genesis = readGenesis(directory);
+    return { ...genesis, key: currentEpoch(requireEpochs(directory, genesis)).key };
+  });
+  const [first] = logs;
   const receipt = loadReceiptPublicKey(dataLayout(data));
   if (first === undefined) throw new InstallError('NOT_INITIALISED', `${data} has no logs to enrol`);
   const document: HostEnrolmentDocument = {
     v: 1,
     host: first.host,
-    logs: genesis.map(({ origin, digest, hash, key }) => ({
+    logs: logs.map(({ origin, digest, hash, key }) => ({
       origin,
       genesis: digest,
       hash,

@@ -11,6 +11,7 @@ export type InstallErrorCode =
   | 'NOTHING_BEFORE'
   | 'USE_ROLLBACK'
   | 'STATE_TAMPERED'
+  | 'LOG_IN_USE'
   | 'PIN_MISSING'
   // content of bundles of kind trust and update
   | 'TRUST_FILES'

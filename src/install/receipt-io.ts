@@ -5,7 +5,7 @@ import type { KeyId } from '../core/keys.ts';
 import { readGenesis, requireHeads } from '../ledger/open-io.ts';
 import { type ReceiptDocument, sealReceipt } from '../verify/receipt.ts';
 import { logDirectories } from './enrolment-io.ts';
-import { loadReceiptKey } from './host-io.ts';
+import { loadReceiptKey } from './host-keys-io.ts';
 import type { LoggedEntry, WritableInstall } from './install-io.ts';
 import type { DataLayout } from './layout.ts';
 import { loadPinnedRoot } from './root-store-io.ts';

@@ -39,7 +39,7 @@ export function procmondPaths(data: string): Pick<ProcmondOptions, 'log' | 'seal
   return {
     log: join(data, 'logs', 'procmond'),
     sealed: join(data, 'sealed', 'procmond'),
-    key: join(data, 'keys', 'log.key.pem'),
+    key: join(data, 'keys', 'logs', 'procmond.key.pem'),
   };
 }
 

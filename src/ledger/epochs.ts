@@ -32,11 +32,14 @@ export function keyOfHead(epochs: Epochs, size: number): PublicKey {
   return (epochs.findLast(({ start }, i) => i === 0 || start < size) ?? epochs[0]).key;
 }
 
+/** The log's key when that line was written: the one that signed the head before it, also for a rotation's own line. */
+export function keyOfLine(epochs: Epochs, seq: number): PublicKey {
+  return keyOfHead(epochs, seq);
+}
+
 /** Whether a key of the log, at that line, was the log's key: a later one can't vouch for what it never saw. */
 export function isKeyOfLine(epochs: Epochs, keyid: KeyId, seq: number): boolean {
-  // The line of the rotation itself belongs to both.
-  const before = epochs.findLast(({ start }, i) => i === 0 || start < seq) ?? epochs[0];
-  return before.key.keyid === keyid;
+  return keyOfLine(epochs, seq).keyid === keyid;
 }
 
 /** The last heads of the keys that gave way: what the newer keys vouch for, and can't rewrite. */

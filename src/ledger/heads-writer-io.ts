@@ -81,9 +81,15 @@ export class HistoryWriter {
 
   /** Keeps the head if it is due. Durable when it returns. */
   async offer(head: SignedHead, mono: number): Promise<void> {
-    const { size } = head.checkpoint;
     const { entries, seconds } = this.#pace;
-    if (size - this.#size < entries && mono - this.#mono < seconds * 1_000_000) return;
+    if (head.checkpoint.size - this.#size < entries && mono - this.#mono < seconds * 1_000_000) return;
+    await this.keep(head, mono);
+  }
+
+  /** Keeps the head, due or not, unless it was kept already. Durable when it returns. */
+  async keep(head: SignedHead, mono: number): Promise<void> {
+    const { size } = head.checkpoint;
+    if (size <= this.#size) return;
     const line = concatBytes(encodeHistoryLine(head.note), utf8('\n'));
     await this.#file.write(line, this.#end);
     await this.#file.sync();

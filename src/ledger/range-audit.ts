@@ -23,7 +23,7 @@ export type RangeAuditParts = {
   /** The log's own keys, each for the lines of its time. */
   readonly epochs?: Epochs;
   /** Who else may sign lines in this log. */
-  readonly signers: readonly PublicKey[];
+  readonly signers?: readonly PublicKey[];
   /** The lines of this trace are gathered. */
   readonly traceId?: string;
 };
@@ -145,7 +145,7 @@ export class RangeAudit {
     }
     this.signed += 1;
     if (this.signatureFlaw !== undefined) return;
-    const { epochs, signers } = this.#parts;
+    const { epochs, signers = [] } = this.#parts;
     const own = epochs?.find(({ key }) => key.keyid === line.kid)?.key;
     const signer = own ?? signers.find(({ keyid }) => keyid === line.kid);
     if (own !== undefined && epochs !== undefined && !isKeyOfLine(epochs, own.keyid, where.seq)) {

@@ -40,6 +40,8 @@ export type LedgerReader = Disposable & {
   readonly size: number;
   /** The first line that is there: those before it were dropped, and only their hashes are left. */
   readonly first: number;
+  /** The signed checkpoint over the first `size` lines: the head, or one in the history. @throws LedgerError NO_CHECKPOINT */
+  checkpoint(size: number): SignedHead;
   /** The exact bytes, without the newline. @throws LedgerError NO_SUCH_ENTRY, LINE_PRUNED or TAMPERED; DurableError */
   line(seq: number): Promise<Uint8Array>;
   /** The lines [from, to), each as {@link line} gives it; default all that are there. @throws as `line` */
@@ -124,7 +126,7 @@ class Reader implements LedgerReader {
   async proveInclusion(seq: number, size = this.size): Promise<Uint8Array> {
     this.#assertBetween(size, 0, this.size);
     this.#assertBetween(seq, 0, size - 1);
-    const { note, checkpoint } = this.#checkpointOf(size);
+    const { note, checkpoint } = this.checkpoint(size);
     const hashes = proveInclusion(this.#hash, seq, size, this.#at);
     const leaf = this.#at(0, seq);
     this.#assertProves(() =>
@@ -166,23 +168,7 @@ class Reader implements LedgerReader {
     return { origin, hash, ...shape, runs, hashes };
   }
 
-  close(): void {
-    this.#tree[Symbol.dispose]();
-  }
-
-  [Symbol.dispose](): void {
-    this.close();
-  }
-
-  /** A stored hash; where a crash left none (on read-only media nobody can put it back), what it would be. */
-  readonly #at = (level: number, index: number): Uint8Array => {
-    const stored = this.#tree.at(level, index);
-    if (stored !== undefined) return stored;
-    if (level === 0) return leafOf(this.#hash, this.#entries.line(index));
-    return nodeHash(this.#hash, this.#at(level - 1, index * 2), this.#at(level - 1, index * 2 + 1));
-  };
-
-  #checkpointOf(size: number): SignedHead {
+  checkpoint(size: number): SignedHead {
     if (size === this.size) return this.head;
     const path = join(this.#directory, CHECKPOINTS_DIRECTORY, HISTORY_FILE);
     if (existsSync(path)) {
@@ -198,6 +184,22 @@ class Reader implements LedgerReader {
       `no checkpoint of ${size} lines was kept; leave the size out to use the head`,
     );
   }
+
+  close(): void {
+    this.#tree[Symbol.dispose]();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  /** A stored hash; where a crash left none (on read-only media nobody can put it back), what it would be. */
+  readonly #at = (level: number, index: number): Uint8Array => {
+    const stored = this.#tree.at(level, index);
+    if (stored !== undefined) return stored;
+    if (level === 0) return leafOf(this.#hash, this.#entries.line(index));
+    return nodeHash(this.#hash, this.#at(level - 1, index * 2), this.#at(level - 1, index * 2 + 1));
+  };
 
   #historic(line: Uint8Array, size: number): SignedHead | undefined {
     try {

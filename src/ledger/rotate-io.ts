@@ -49,6 +49,8 @@ export async function rotateLedger(options: RotateOptions): Promise<Rotated> {
   const head = await committer.head();
   await committer.settled();
   if (isKeyOfLog(epochs, newKey.publicKey)) throw reused(directory);
+  // What a revocation of the old key has to name, should it turn out to be stolen: its slots will be overwritten.
+  await parts.history.keep(head, options.clock.mono());
   const data = rotationData(genesis, epochs, { from: key, to: newKey }, head.checkpoint, issuedAt);
   const rotating = new Committer({ ...parts, key: newKey, head, frontier: committer.frontier });
   const { line } = await rotating.append({ type: LOG_ROTATE, actor: hostActor(genesis), data });

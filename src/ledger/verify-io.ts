@@ -84,10 +84,10 @@ export async function verifyLedger(directory: string, options: VerifyLedgerOptio
   const start =
     usable === undefined || epochs === undefined || heads === undefined
       ? undefined
-      : { genesis: usable, epochs, heads };
+      : { genesis: usable, epochs: newest(epochs, readEpochs(directory, usable)), heads };
   const audited = start === undefined ? undefined : await audit(directory, start, options, historyEnd);
   judgeAudit(list, audited);
-  return report(list, genesis, reading?.epochs, audited, directory);
+  return report(list, genesis, audited, directory);
 }
 
 function checkKey(genesis: Genesis, { epochs }: EpochsReading, key: PublicKey | undefined): Outcome<true> {
@@ -110,8 +110,13 @@ function checkEpochs({ epochs, problem }: EpochsReading): Outcome<Epochs> {
   const reason =
     rotations === 0
       ? 'its key was never changed'
-      : `its key was changed ${count(rotations, 'time')}, each time signed by the old key and the new`;
+      : `its key was changed ${count(rotations, 'time')}, each time signed by the old key and the new; epoch ${rotations} began with line ${currentEpoch(epochs).start}`;
   return { value: epochs, reason, detail: { rotations } };
+}
+
+/** The key may have been changed before the head was read: its epoch is known after it. */
+function newest(before: Epochs, { epochs }: EpochsReading): Epochs {
+  return epochs.length > before.length ? epochs : before;
 }
 
 function checkHead(directory: string, genesis: Genesis): Outcome<Heads> {
@@ -135,7 +140,6 @@ function checkCopiedHead(directory: string, genesis: Genesis): Outcome<Heads> {
 function report(
   list: CheckList,
   genesis: Genesis | undefined,
-  epochs: Epochs | undefined,
   audited: Audited | undefined,
   directory: string,
 ): Report {
@@ -152,7 +156,9 @@ function report(
       reason: 'only a checkpoint known elsewhere shows that nothing was cut off the end',
     },
     signers:
-      verdict === 'trusted' && epochs !== undefined ? [{ keyid: currentEpoch(epochs).key.keyid, role: 'log' }] : [],
+      verdict === 'trusted' && audited !== undefined
+        ? [{ keyid: currentEpoch(audited.epochs).key.keyid, role: 'log' }]
+        : [],
   };
 }
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Checkpoint } from '../core/checkpoint.ts';
 import type { HashFunction } from '../core/digest.ts';
-import { isSameKey, type PrivateKey } from '../core/keys.ts';
+import { isSameKey, type PrivateKey, type PublicKey } from '../core/keys.ts';
 import { escapeForTerminal } from '../core/terminal-text.ts';
 import { acquireLock } from '../durable/lock-io.ts';
 import { type Appended, Committer, type CommitterParts } from './committer-io.ts';
@@ -144,6 +144,17 @@ function currentEpochs(directory: string, genesis: Genesis, hash: HashFunction) 
   const { newest } = requireHeads(directory, genesis);
   const epochs = unfinishedRotation(directory, genesis, known, newest, hash);
   return { epochs, isFinished: epochs === known };
+}
+
+/**
+ * The key that the next writer of a log needs: also where a crash left the change to it unfinished, which that writer
+ * then finishes.
+ * @throws as `openLedgerReader`
+ */
+export async function keyOfNextWriter(directory: string): Promise<PublicKey> {
+  const genesis = readGenesis(directory);
+  const { epochs } = currentEpochs(directory, genesis, await createHashFunction(genesis.hash));
+  return currentEpoch(epochs).key;
 }
 
 function assertKey(epochs: Epochs, { directory, key }: WriterOptions): void {

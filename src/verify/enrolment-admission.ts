@@ -1,5 +1,5 @@
 import { DaemonEyeError } from '../core/errors.ts';
-import type { KeyId, PublicKey } from '../core/keys.ts';
+import type { KeyId } from '../core/keys.ts';
 import type { Time } from '../core/time.ts';
 import { parseEnrolmentEnvelope, type VerifiedEnrolment, verifyEnrolment } from './enrolment.ts';
 import {
@@ -66,10 +66,4 @@ export function operatorOf(admissions: Admissions, role: EnrollableRole, keyid: 
   return admissions.operators.find(
     ({ roles, keys }) => roles.includes(role) && keys.some((key) => key.keyid === keyid),
   );
-}
-
-/** The keys that may sign lines in logs of a host: those of its enrolled logs. */
-export function keysOfHost(admissions: Admissions, host: string): PublicKey[] {
-  const own = admissions.logs.filter((log) => log.host === host).map(({ key }) => key);
-  return [...new Map(own.map((key) => [key.keyid, key])).values()];
 }

@@ -58,7 +58,7 @@ export type OperatorEnrolmentDocument = {
   readonly expires: Time;
 };
 
-/** A log that an enrolment admits: this key, and no other, signs for it. */
+/** A log that an enrolment admits: this key signs for it, and any that it passed the log on to, in entries both signed. */
 export type EnrolledLog = {
   readonly host: string;
   readonly origin: string;

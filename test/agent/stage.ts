@@ -10,7 +10,7 @@ import { askAgent } from '../../src/agent/control/client-io.ts';
 import type { AgentStatus } from '../../src/agent/status.ts';
 import type { EventType } from '../../src/core/event-data.ts';
 import { applyBundle } from '../../src/install/apply-io.ts';
-import { loadHostPublicKey } from '../../src/install/host-io.ts';
+import { loadLogPublicKey } from '../../src/install/host-keys-io.ts';
 import { dataLayout } from '../../src/install/layout.ts';
 import { type Line, parseLine } from '../../src/ledger/line.ts';
 import { openLedgerReader } from '../../src/ledger/reader-io.ts';
@@ -246,8 +246,8 @@ export async function ended(...pids: readonly number[]): Promise<void> {
 
 /** Both logs verify. */
 export async function expectIntact(data: string): Promise<void> {
-  const key = loadHostPublicKey(dataLayout(data));
   for (const log of ['agent', 'procmond']) {
+    const key = loadLogPublicKey(dataLayout(data), log);
     expect((await verifyLedger(join(data, 'logs', log), { key, anchors: [] })).verdict).toBe('trusted');
   }
 }

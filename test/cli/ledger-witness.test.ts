@@ -141,13 +141,13 @@ describe('a witness across the gap', () => {
     cpSync(join(data, 'logs/install'), at('empty'), { recursive: true });
     await rooted(run, at);
     await witnessed(run);
-    const key = '--witness-key @witness/witness.pub.pem --key @host/keys/log.pub.pem';
+    const key = '--witness-key @witness/witness.pub.pem --key @host/keys/logs/install.pub.pem';
     const refused = await run(`ledger verify @empty ${key} --cosigned @1.cosigned --json`, 3);
     const check = jsonOf<Report>(refused, 'report').checks.find(({ status }) => status === 'fail');
     expect([check?.name, check?.code]).toEqual(['anchors', 'ANCHOR_AHEAD']);
-    await run('ledger verify @empty --key @host/keys/log.pub.pem');
+    await run('ledger verify @empty --key @host/keys/logs/install.pub.pem');
     expectError(
-      await run('ledger verify @empty --key @host/keys/log.pub.pem --cosigned @1.cosigned', 3),
+      await run('ledger verify @empty --key @host/keys/logs/install.pub.pem --cosigned @1.cosigned', 3),
       'WITNESS_NOT_ADMITTED',
       3,
     );

@@ -39,7 +39,7 @@ describe('ledger verify', () => {
         'KEY_NOT_GIVEN',
       );
     }
-    await ok('ledger', 'verify', copy, '--key', join(data, 'keys/log.pub.pem'), '--data', data);
+    await ok('ledger', 'verify', copy, '--key', join(data, 'keys/logs/install.pub.pem'), '--data', data);
   });
 
   it('finds a log cut back to an older state also when our own key is named', async () => {
@@ -50,7 +50,7 @@ describe('ledger verify', () => {
     await ok('bundle', 'apply', join(SAMPLES, 'linux-baseline-1.bundle.tar'), '--yes', '--data', data);
     rmSync(log, { recursive: true });
     cpSync(older, log, { recursive: true });
-    for (const key of [[], ['--key', join(data, 'keys/log.pub.pem')]]) {
+    for (const key of [[], ['--key', join(data, 'keys/logs/install.pub.pem')]]) {
       const ran = await inside(['ledger', 'verify', ...key, '--data', data, '--json']);
       expect([ran.code, (JSON.parse(ran.stdout) as Report).verdict]).toEqual([3, 'refused']);
     }
@@ -78,7 +78,7 @@ describe('ledger prove', () => {
     expectError(await prove('/dev/null'), 'FILE_EXISTS', 1);
     expect(readdirSync(folder)).toEqual([]);
     expect((await prove(proof)).code).toBe(0);
-    await ok('ledger', 'check-proof', proof, '--line', line, '--key', join(data, 'keys/log.pub.pem'));
+    await ok('ledger', 'check-proof', proof, '--line', line, '--key', join(data, 'keys/logs/install.pub.pem'));
   });
 
   it.each([

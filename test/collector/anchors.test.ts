@@ -7,10 +7,11 @@ import { encodeBase64, parseBase64, utf8 } from '../../src/core/bytes.ts';
 import { type Checkpoint, formatCheckpoint, signCheckpoint, verifyCheckpoint } from '../../src/core/checkpoint.ts';
 import { HASHES } from '../../src/core/digest.ts';
 import { validateEvent } from '../../src/core/event.ts';
+import type { PrivateKey } from '../../src/core/keys.ts';
 import { emptyRoot } from '../../src/core/merkle.ts';
 import { encodeNote, parseNote, signNote } from '../../src/core/signed-note.ts';
-import { loadHostKey, loadHostPublicKey } from '../../src/install/host-io.ts';
-import { dataLayout } from '../../src/install/layout.ts';
+import { loadLogPublicKey, readPrivateKey } from '../../src/install/host-keys-io.ts';
+import { dataLayout, logKeyFiles } from '../../src/install/layout.ts';
 import { MAX_ANCHOR_BYTES } from '../../src/ipc/format.ts';
 import type { FromCollector } from '../../src/ipc/gen/ipc_pb.ts';
 import type { Line } from '../../src/ledger/line.ts';
@@ -227,11 +228,11 @@ describe.skipIf(process.platform !== 'linux')('the agent and procmond', () => {
     const data = await makeEnclave();
     const agent = await startAgent(data);
     await agent.stop();
-    const key = loadHostPublicKey(dataLayout(data));
     for (const [log, other] of [
       ['agent', 'procmond'],
       ['procmond', 'agent'],
     ] as const) {
+      const key = loadLogPublicKey(dataLayout(data), log);
       const directory = join(data, 'logs', log);
       const lines = await linesOfType(data, other, 'log.anchor');
       const anchors = anchorsIn(lines);
@@ -245,7 +246,7 @@ describe.skipIf(process.platform !== 'linux')('the agent and procmond', () => {
       }
       expect((await verifyLedger(directory, { key, anchors })).verdict).toBe('trusted');
       const back = join(tempDirectory(), log);
-      rollBack(directory, back, data);
+      rollBack(directory, back, readPrivateKey(logKeyFiles(dataLayout(data), log).privateKey));
       expect((await verifyLedger(back, { key })).verdict).toBe('trusted');
       const report = await verifyLedger(back, { key, anchors });
       expect(report.verdict).toBe('refused');
@@ -254,14 +255,13 @@ describe.skipIf(process.platform !== 'linux')('the agent and procmond', () => {
   });
 });
 
-/** The log as it was before its first line, which who has the host's key can make without a trace. */
-function rollBack(directory: string, target: string, data: string): void {
+/** The log as it was before its first line, which who has its key can make without a trace. */
+function rollBack(directory: string, target: string, key: PrivateKey): void {
   cpSync(directory, target, { recursive: true });
   for (const folder of ['entries', 'tree']) {
     for (const name of readdirSync(join(target, folder))) rmSync(join(target, folder, name));
   }
   const genesis = readGenesis(directory);
-  const key = loadHostKey(dataLayout(data));
   const head = signCheckpoint(
     { origin: genesis.origin, size: 0, root: emptyRoot(HASHES[genesis.hash]) },
     key,

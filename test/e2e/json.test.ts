@@ -63,7 +63,7 @@ it('every command of the loop gives one JSON document of its schema', { timeout:
   await run('ledger-status', ['ledger', 'status']);
   await run('report', ['ledger', 'verify']);
   await run('ledger-prove', ['ledger', 'prove', '1', '--out', at('proof'), '--line', at('line')]);
-  const logKey = ['--key', at('data/keys/log.pub.pem')];
+  const logKey = ['--key', at('data/keys/logs/install.pub.pem')];
   await run('report', ['ledger', 'check-proof', at('proof'), '--line', at('line'), ...logKey]);
   await run('report', ['ledger', 'check-proof', at('proof'), '--line', at('proof'), ...logKey], 3);
   await run('ledger-prove', ['ledger', 'prove', '0..2', '--out', at('range'), '--line', at('lines')]);

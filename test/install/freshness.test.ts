@@ -8,9 +8,9 @@ import { encodeCanonicalJson } from '../../src/core/jcs.ts';
 import { type ApplyOutcome, applyBundle } from '../../src/install/apply-io.ts';
 import { resetFloor } from '../../src/install/floor-reset-io.ts';
 import { acceptHeads } from '../../src/install/heads-io.ts';
-import { loadHostKey } from '../../src/install/host-io.ts';
+import { readPrivateKey } from '../../src/install/host-keys-io.ts';
 import { readInstall } from '../../src/install/install-io.ts';
-import { dataLayout } from '../../src/install/layout.ts';
+import { dataLayout, logKeyFiles } from '../../src/install/layout.ts';
 import { issueReceipt } from '../../src/install/receipt-io.ts';
 import { MAX_OPEN_RECEIPTS } from '../../src/install/state.ts';
 import type { Surroundings } from '../../src/ledger/composer.ts';
@@ -109,8 +109,10 @@ describe('a receipt', () => {
   it('is made by a host with a trust root and a receipt key of its own', async () => {
     const data = await makeEnclave();
     const keys = readdirSync(join(data, 'keys')).sort();
-    expect(keys).toEqual(['log.key.pem', 'log.pub.pem', 'receipt.key.pem', 'receipt.pub.pem']);
-    const [log, receipt] = ['log', 'receipt'].map((name) => readFileSync(join(data, `keys/${name}.pub.pem`), 'utf8'));
+    expect(keys).toEqual(['logs', 'receipt.key.pem', 'receipt.pub.pem']);
+    const [log, receipt] = ['logs/install', 'receipt'].map((name) =>
+      readFileSync(join(data, `keys/${name}.pub.pem`), 'utf8'),
+    );
     expect(receipt).not.toBe(log);
   });
 
@@ -316,6 +318,8 @@ describe('the floor', () => {
   });
 });
 
+const installKey = (data: string) => readPrivateKey(logKeyFiles(dataLayout(data), 'install').privateKey);
+
 describe('a line that somebody else attached to the install log', () => {
   /** As a crash may leave one: it chains, and no head covers it. */
   async function attach(data: string, change: object): Promise<void> {
@@ -325,7 +329,7 @@ describe('a line that somebody else attached to the install log', () => {
     const actor = { type: 'process', id: 'cli/uid-0' } as const;
     const writer = await openLedgerWriter({
       directory: copy,
-      key: loadHostKey(dataLayout(data)),
+      key: installKey(data),
       ...clockAt('2099-05-01T00:00:00.000Z'),
     });
     const appended = await writer.append({ actor, type: 'receipt.issued', data: {}, ...change });
@@ -357,7 +361,7 @@ describe('a line that somebody else attached to the install log', () => {
 
   it('is taken in when it is ours: acknowledged before the crash, only the head was missing', async () => {
     const data = await makeEnclave();
-    await attach(data, { data: { nonce: 'f'.repeat(32) }, signer: loadHostKey(dataLayout(data)) });
+    await attach(data, { data: { nonce: 'f'.repeat(32) }, signer: installKey(data) });
     await using install = await open(data);
     expect(install.state.nonces).toEqual(['f'.repeat(32)]);
   });

@@ -19,7 +19,7 @@ describe('init', () => {
     expect(host).toMatch(/^[0-9a-f]{32}$/);
     expect(origin).toBe(`daemoneye.invalid/${host}/install`);
     expect(statSync(data).mode & 0o777).toBe(0o700);
-    expect(statSync(join(data, 'keys', 'log.key.pem')).mode & 0o777).toBe(0o600);
+    expect(statSync(join(data, 'keys', 'logs', 'install.key.pem')).mode & 0o777).toBe(0o600);
   });
 
   it('leaves a data directory alone that is one already', () => {
@@ -52,10 +52,10 @@ describe('init', () => {
 
   it('does not start over where only the genesis is gone: that would throw away the key and the log', async () => {
     const data = await makeEnclave();
-    const key = readFileSync(join(data, 'keys/log.key.pem'), 'utf8');
+    const key = readFileSync(join(data, 'keys/logs/install.key.pem'), 'utf8');
     rmSync(join(data, 'logs/install/genesis.json'));
     expectCode(() => initHost(data, ISSUED_AT, systemRandom), 'DIRECTORY_NOT_EMPTY');
-    expect(readFileSync(join(data, 'keys/log.key.pem'), 'utf8')).toBe(key);
+    expect(readFileSync(join(data, 'keys/logs/install.key.pem'), 'utf8')).toBe(key);
   });
 
   it('says what to do where there is none', async () => {
@@ -123,8 +123,8 @@ describe("a damaged data directory is our own state, not a stranger's document",
   };
 
   it.each(['junk', undefined])('keys that are %s', async (text) => {
-    await expectCodeAsync(open(await damage('keys/log.key.pem', text)), 'STATE_TAMPERED');
-    await expectCodeAsync(readInstall(await damage('keys/log.pub.pem', text), BUILT_AT), 'STATE_TAMPERED');
+    await expectCodeAsync(open(await damage('keys/logs/install.key.pem', text)), 'STATE_TAMPERED');
+    await expectCodeAsync(readInstall(await damage('keys/logs/install.pub.pem', text), BUILT_AT), 'STATE_TAMPERED');
   });
 
   it('a checkpoint that is junk, or of another host', async () => {

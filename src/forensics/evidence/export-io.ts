@@ -3,7 +3,7 @@ import { dirname, join, resolve } from 'node:path';
 import { type Digest, sha256Digest } from '../../core/digest.ts';
 import { type Envelope, encodeEnvelope, payloadDigest, signEnvelope } from '../../core/dsse.ts';
 import { encodeCanonicalJson } from '../../core/jcs.ts';
-import type { PrivateKey } from '../../core/keys.ts';
+import type { PrivateKey, PublicKey } from '../../core/keys.ts';
 import { countShown } from '../../core/range-proof.ts';
 import { escapeForTerminal } from '../../core/terminal-text.ts';
 import type { Time } from '../../core/time.ts';
@@ -32,8 +32,8 @@ export type ExportOptions = {
   readonly what: { readonly trace: string } | { readonly ranges: readonly LogRange[] };
   /** Enrolments to take along: those of the exported hosts, and of the operator who seals. Others stay behind. */
   readonly enrolments: readonly Uint8Array[];
-  /** Seals the package: a log key of an exported host, or a key that holds `evidence`. */
-  readonly key: PrivateKey;
+  /** Seals the package: a key that holds `evidence`, or that a log in the package has; then chosen by these logs. */
+  readonly key: PrivateKey | ((logs: readonly ExportedLog[]) => PrivateKey);
   /** Lower-case letters, digits and dashes. */
   readonly case: string;
   readonly number: number;
@@ -43,6 +43,13 @@ export type ExportOptions = {
   /** The tar to write; must not exist. */
   readonly out: string;
   readonly signal?: AbortSignal;
+};
+
+export type ExportedLog = {
+  /** As it was given. */
+  readonly directory: string;
+  /** The log's key, as of its newest entry in the package. */
+  readonly key: PublicKey;
 };
 
 export type Exported = {
@@ -74,10 +81,11 @@ export async function exportEvidence(options: ExportOptions): Promise<Exported> 
   for (const directory of logs) opened.push(sources.use(await LogSource.open(directory)));
   assertDistinct(opened);
   const chosen = 'trace' in what ? await chooseTrace(opened, what.trace, signal) : chooseRanges(opened, what.ranges);
+  const sealed = { ...options, key: sealingKey(options, chosen) };
   const scratch = temporaryName(join(dirname(out), `${name}.parts`));
   try {
     mkdirSync(scratch, { mode: 0o700 });
-    return await writePackage(options, name, out, chosen, scratch);
+    return await writePackage(sealed, name, out, chosen, scratch);
   } catch (cause) {
     throw cause instanceof Error && 'syscall' in cause ? durableErrorFrom(cause, 'write', out) : cause;
   } finally {
@@ -85,8 +93,15 @@ export async function exportEvidence(options: ExportOptions): Promise<Exported> 
   }
 }
 
+type SealedExport = ExportOptions & { readonly key: PrivateKey };
+
+function sealingKey({ key }: ExportOptions, chosen: readonly Chosen[]): PrivateKey {
+  if (typeof key !== 'function') return key;
+  return key(chosen.map(({ source }) => ({ directory: source.directory, key: source.key })));
+}
+
 async function writePackage(
-  options: ExportOptions,
+  options: SealedExport,
   name: string,
   out: string,
   chosen: readonly Chosen[],
@@ -165,7 +180,7 @@ function assertDistinct(sources: readonly LogSource[]): void {
   }
 }
 
-function relevantEnrolments({ enrolments, key }: ExportOptions, hosts: ReadonlySet<string>): Map<Digest, Uint8Array> {
+function relevantEnrolments({ enrolments, key }: SealedExport, hosts: ReadonlySet<string>): Map<Digest, Uint8Array> {
   const relevant = new Map<Digest, Uint8Array>();
   for (const bytes of enrolments) {
     const envelope = parseEnrolmentEnvelope(bytes);

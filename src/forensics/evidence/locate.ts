@@ -28,7 +28,7 @@ export function locators(
     if (lines < 0 || lines > MAX_LOCATED_LINES) return [];
     const genesis = attempt(() => parseGenesis(documents.get(logPath(place, 'genesis')) ?? new Uint8Array()));
     const attached = genesis === undefined ? {} : { genesis: genesis.digest };
-    return [new LogAudit({ place, range, lines, hash: hashes[range.hash], signers: [], ...attached })];
+    return [new LogAudit({ place, range, lines, hash: hashes[range.hash], ...attached })];
   });
 }
 

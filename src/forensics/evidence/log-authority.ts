@@ -1,9 +1,10 @@
 import { type Digest, formatDigest, HASHES } from '../../core/digest.ts';
-import { isSameKey, type KeyId, type PublicKey } from '../../core/keys.ts';
+import { isSameKey, type KeyId } from '../../core/keys.ts';
 import { assertLinked } from '../../ledger/epoch-links.ts';
-import { keyOfHead } from '../../ledger/epochs.ts';
+import { type Epochs, keyOfHead } from '../../ledger/epochs.ts';
+import type { Genesis } from '../../ledger/genesis.ts';
 import { verifyHead } from '../../ledger/heads.ts';
-import { type Admissions, keysOfHost } from '../../verify/enrolment-admission.ts';
+import type { Admissions } from '../../verify/enrolment-admission.ts';
 import type { TrustRoot } from '../../verify/root-document.ts';
 import { untrusted } from '../errors.ts';
 import type { PackageLog } from './contents.ts';
@@ -28,8 +29,14 @@ export function assertLogsEnrolled(logs: readonly PackageLog[], admissions: Admi
   }
 }
 
-/** The newest epoch whose key an enrolment of this very log names. */
-function enrolledEpoch({ genesis, epochs }: PackageLog, admissions: Admissions): number | undefined {
+/**
+ * The newest epoch whose key an enrolment of this very log names. From there on one key passed the log on to the next, in
+ * entries that both signed.
+ */
+export function enrolledEpoch(
+  { genesis, epochs }: { readonly genesis: Genesis; readonly epochs: Epochs },
+  admissions: Admissions,
+): number | undefined {
   const own = admissions.logs.filter(
     ({ origin, host, genesis: digest, hash }) =>
       origin === genesis.origin && host === genesis.host && digest === genesis.digest && hash === genesis.hash,
@@ -83,13 +90,5 @@ function isSpared(root: TrustRoot, keyid: KeyId, head: { origin: string; size: n
   const { origin, size, root: digest } = head;
   return (
     revoked.validThrough?.some((one) => one.origin === origin && one.size === size && one.root === digest) === true
-  );
-}
-
-/** The keys that may sign lines in a log: those of its host's enrolled logs, without revoked ones. */
-export function lineSigners({ genesis }: PackageLog, admissions: Admissions, root: TrustRoot): PublicKey[] {
-  // A revoked log key got this far only for a head that its revocation spares, and so do the lines under it.
-  return keysOfHost(admissions, genesis.host).filter(
-    (key) => !root.revokedKeys.has(key.keyid) || isSameKey(key, genesis.key),
   );
 }

@@ -1,6 +1,8 @@
 import { basename } from 'node:path';
 import type { HashFunction } from '../../core/digest.ts';
+import type { PublicKey } from '../../core/keys.ts';
 import { escapeForTerminal } from '../../core/terminal-text.ts';
+import { currentEpoch } from '../../ledger/epochs.ts';
 import { LedgerError } from '../../ledger/errors.ts';
 import type { Genesis } from '../../ledger/genesis.ts';
 import { createHashFunction } from '../../ledger/hashing.ts';
@@ -12,6 +14,7 @@ import type { Selection } from './selection.ts';
 
 /** A log to export from, as its signed head has it at the moment of opening; a writer may go on meanwhile. */
 export class LogSource implements Disposable {
+  readonly directory: string;
   readonly place: LogPlace;
   readonly genesis: Genesis;
   /** genesis.json, verbatim. */
@@ -20,6 +23,7 @@ export class LogSource implements Disposable {
   readonly hash: HashFunction;
 
   private constructor(directory: string, reader: LedgerReader, hash: HashFunction) {
+    this.directory = directory;
     this.reader = reader;
     this.genesis = reader.genesis;
     this.hash = hash;
@@ -41,6 +45,11 @@ export class LogSource implements Disposable {
       reader.close();
       throw cause;
     }
+  }
+
+  /** The log's key, as of its head. */
+  get key(): PublicKey {
+    return currentEpoch(this.reader.epochs).key;
   }
 
   /**

@@ -15,8 +15,8 @@ export type SealTrust = {
   readonly root: TrustRoot;
   readonly floor: Time;
   readonly admissions: Admissions;
-  /** Hosts that have logs in the package. */
-  readonly hosts: ReadonlySet<string>;
+  /** The keys that the enrolled logs in the package have. */
+  readonly logs: readonly PublicKey[];
   /** Keys that are found in the package itself; only to say so. */
   readonly inside: () => readonly PublicKey[];
 };
@@ -31,8 +31,8 @@ export const ONLY_INSIDE =
  *
  * 1. holders of the role `evidence` of the trust root, as many as its threshold says;
  * 2. an operator to whom an enrolment gives `evidence`;
- * 3. the enrolled log key of a host that has logs in the package: it vouches for the selection, and for its own lines by
- *    its checkpoints anyway.
+ * 3. the key of a log in the package, enrolled or led to from the enrolled one: it vouches for the selection, and for its
+ *    own lines by its checkpoints anyway.
  *
  * The seal says who put the package together. That the lines are genuine rests on checkpoints and proofs alone.
  * @throws ForensicsError SEAL_MISSING, SEAL_MALFORMED, SEAL_MISMATCH, SEAL_SIGNATURE, ROLE_NOT_HELD, THRESHOLD_NOT_MET,
@@ -41,7 +41,7 @@ export const ONLY_INSIDE =
  */
 export function checkSeal(seal: Uint8Array | undefined, tagmanifest: Uint8Array, trust: SealTrust): Signer[] {
   const envelope = parseSeal(seal, tagmanifest);
-  const { root, admissions, hosts } = trust;
+  const { root, admissions } = trust;
   const usable = (keys: readonly PublicKey[]) =>
     signingKeys(envelope, keys).filter(({ keyid }) => isUsable(keyid, trust));
 
@@ -55,9 +55,7 @@ export function checkSeal(seal: Uint8Array | undefined, tagmanifest: Uint8Array,
     return operator === undefined ? [] : [signer(keyid, 'evidence', operator.operator)];
   });
   if (operators.length > 0) return operators;
-  // Several logs of a host may share one key, and checking a signature is not cheap.
-  const enrolled = admissions.logs.filter(({ host }) => hosts.has(host)).map(({ key }) => key);
-  const logs = usable([...new Map(enrolled.map((key) => [key.keyid, key])).values()]);
+  const logs = usable(trust.logs);
   if (logs.length > 0) return logs.map(({ keyid }) => signer(keyid, 'log'));
   throw whyNot(envelope, trust);
 }
@@ -82,9 +80,9 @@ function parseSeal(seal: Uint8Array | undefined, tagmanifest: Uint8Array): Envel
   return envelope;
 }
 
-function whyNot(envelope: Envelope, { root, floor, admissions, inside }: SealTrust): DaemonEyeError {
+function whyNot(envelope: Envelope, { root, floor, admissions, logs, inside }: SealTrust): DaemonEyeError {
   const known = [...[...root.keys.values()].map(({ key }) => key), ...admissions.logs.map(({ key }) => key)];
-  known.push(...admissions.operators.flatMap(({ keys }) => keys));
+  known.push(...logs, ...admissions.operators.flatMap(({ keys }) => keys));
   const signers = signingKeys(envelope, known);
   const revoked = signers.find(({ keyid }) => root.revokedKeys.has(keyid));
   if (revoked !== undefined) return untrusted('KEY_REVOKED', `the key ${revoked.keyid}, which sealed it, is revoked`);
@@ -97,7 +95,7 @@ function whyNot(envelope: Envelope, { root, floor, admissions, inside }: SealTru
   }
   const [other] = signers;
   if (other !== undefined) {
-    return untrusted('ROLE_NOT_HELD', `the key ${other.keyid}, which sealed it, may not seal packages of these hosts`);
+    return untrusted('ROLE_NOT_HELD', `the key ${other.keyid}, which sealed it, may not seal a package of these logs`);
   }
   if (envelope.signatures.some(({ keyid }) => known.some((key) => key.keyid === keyid))) {
     return untrusted('SEAL_SIGNATURE', 'the signature of the seal is not valid');

@@ -4,6 +4,7 @@ import { DaemonEyeError } from '../../core/errors.ts';
 import { verifyRange } from '../../core/range-proof.ts';
 import { laterTime, type Time } from '../../core/time.ts';
 import { count } from '../../core/wording.ts';
+import { currentEpoch } from '../../ledger/epochs.ts';
 import { LedgerError } from '../../ledger/errors.ts';
 import { checkTrace } from '../../ledger/trace-check.ts';
 import { type Admissions, admit } from '../../verify/enrolment-admission.ts';
@@ -12,13 +13,14 @@ import { assertRootNotExpired } from '../../verify/root-chain.ts';
 import type { TrustRoot } from '../../verify/root-document.ts';
 import { untrusted } from '../errors.ts';
 import { checkBag, type FileFacts } from './bag.ts';
-import { type Contents, type Documents, enrolmentsIn, openContents, placesIn } from './contents.ts';
+import { type Contents, type Documents, enrolmentsIn, openContents, type PackageLog, placesIn } from './contents.ts';
 import { EVIDENCE_CHECKS, type EvidenceCheckName, SEAL_NAME, TAGMANIFEST_NAME } from './format.ts';
 import { describeLog, logPath } from './layout.ts';
 import { keysInside, locators } from './locate.ts';
 import { LogAudit } from './log-audit.ts';
-import { assertLogsEnrolled, checkCheckpoints, lineSigners } from './log-authority.ts';
+import { assertLogsEnrolled, checkCheckpoints } from './log-authority.ts';
 import { checkSeal } from './seal.ts';
+import { sealingLogKeys } from './sealing-keys.ts';
 
 /** Everything a verdict depends on besides the package's bytes. */
 export type EvidenceTrust = {
@@ -105,7 +107,7 @@ export class EvidenceVerification {
     });
     const roots = this.#run('checkpoints', () => {
       const { logs } = contents ?? { logs: [] };
-      return ["each signed by its log's enrolled key", checkCheckpoints(logs, admissions, this.#trust.root)];
+      return [describeSigners(logs), checkCheckpoints(logs, admissions, this.#trust.root)];
     });
     if (contents === undefined || roots === undefined) return [];
     this.#roots = roots;
@@ -119,7 +121,6 @@ export class EvidenceVerification {
           hash: this.#hashes[log.genesis.hash],
           genesis: log.genesis.digest,
           epochs: log.epochs,
-          signers: lineSigners(log, admissions, this.#trust.root),
           ...(trace === undefined ? {} : { traceId: trace }),
         }),
     );
@@ -145,7 +146,7 @@ export class EvidenceVerification {
       const flaw = this.#audits.find(({ signatureFlaw }) => signatureFlaw !== undefined)?.signatureFlaw;
       if (flaw !== undefined) throw new LedgerError(flaw.code, flaw.reason, { fault: 'untrusted' });
       const signed = this.#audits.reduce((sum, audit) => sum + audit.signed, 0);
-      return [`${count(signed, 'line')} signed, each by an enrolled key of its host`, true];
+      return [`${count(signed, 'line')} signed, each by the key that its log had then`, true];
     });
     this.#run('trace', () => [this.#judgeTrace(), true]);
     this.#run('custody', () => [
@@ -182,9 +183,9 @@ export class EvidenceVerification {
     assertRootNotExpired(root, known);
     const admissions = admit(root, [...enrolments, ...enrolmentsIn(documents)], known);
     const places = placesIn(files);
-    const hosts = new Set(places.map(({ host }) => host));
+    const logs = sealingLogKeys(places, documents, admissions);
     const inside = () => keysInside(places, documents);
-    this.#signers = checkSeal(documents.get(SEAL_NAME), tagmanifest, { root, floor: known, admissions, hosts, inside });
+    this.#signers = checkSeal(documents.get(SEAL_NAME), tagmanifest, { root, floor: known, admissions, logs, inside });
     const [first] = this.#signers;
     const who = first?.operator ?? first?.keyid ?? '';
     return [`sealed by ${who} as ${first?.role}${this.#signers.length > 1 ? ' and others' : ''}`, admissions];
@@ -249,6 +250,17 @@ class AboutLog extends DaemonEyeError {
   constructor(cause: DaemonEyeError, what: string) {
     super(cause.code, `${what}: ${cause.message}`, { cause, fault: 'untrusted' });
   }
+}
+
+/** Names the epoch where the key isn't the first one. */
+function describeSigners(logs: readonly PackageLog[]): string {
+  const rotated = logs.flatMap(({ place, epochs }) => {
+    const { start } = currentEpoch(epochs);
+    return epochs.length === 1
+      ? []
+      : [`${describeLog(place)} by that of epoch ${epochs.length - 1}, since line ${start}`];
+  });
+  return ["each signed by its log's enrolled key", ...rotated].join('; ');
 }
 
 function detailOf({ document, logs }: Contents): { [key: string]: string | number } {

@@ -6,13 +6,13 @@ import { count } from '../../../core/wording.ts';
 import { type Exported, exportEvidence } from '../../../forensics/evidence/export-io.ts';
 import { parseBagName } from '../../../forensics/evidence/layout.ts';
 import { logDirectories, readEnrolments } from '../../../install/enrolment-io.ts';
-import { loadHostKey } from '../../../install/host-io.ts';
 import { dataLayout } from '../../../install/layout.ts';
 import { DaemonCommand } from '../../command.ts';
 import { usageError } from '../../errors.ts';
 import { EXIT, type ExitCode } from '../../exit-codes.ts';
 import { loadPrivateKey } from '../../key-files-io.ts';
 import { parseMoment } from '../../moment.ts';
+import { ownSealingKey } from '../../sealing-key-io.ts';
 import { parseWholeNumber } from '../../whole-number.ts';
 
 const RANGE = /^([a-z0-9][a-z0-9._-]{0,62}):([0-9]+)-([0-9]+)$/;
@@ -24,7 +24,7 @@ export class EvidenceExport extends DaemonCommand {
       'Export a trace, or ranges of logs, as one sealed evidence package. Every other line is withheld, provably.',
     details:
       'The name of the file says case and number: plant-7-1.evidence.tar is number 1 of the case plant-7. Sealed with ' +
-      "this host's log key, or with --key of somebody who holds the role evidence. Enrolments accepted here go along.",
+      "the key of one of this host's logs in it, or with --key of somebody who holds the role evidence. Enrolments accepted here go along.",
     examples: [
       ['A trace', '$0 evidence export --trace 0197a3 --out /media/usb/plant-7-1.evidence.tar'],
       ['Lines 100 to 199 of a log', '$0 evidence export --range procmond:100-200 --out plant-7-2.evidence.tar'],
@@ -44,13 +44,14 @@ export class EvidenceExport extends DaemonCommand {
 
   async run(): Promise<ExitCode> {
     const layout = dataLayout(this.dataDirectory);
+    const logs = this.logs.length > 0 ? this.logs : logDirectories(this.dataDirectory);
     const exported = await exportEvidence({
-      logs: this.logs.length > 0 ? this.logs : logDirectories(this.dataDirectory),
+      logs,
       what: this.#what(),
       enrolments: readEnrolments(layout),
       key:
         this.key === undefined
-          ? loadHostKey(layout)
+          ? await ownSealingKey(this.dataDirectory, logs)
           : await loadPrivateKey(this.key, this.context, this.passphraseFile),
       ...(parseBagName(basename(this.out, '.tar')) ?? { case: 'evidence', number: 1 }),
       createdAt: this.createdAt === undefined ? this.now : parseMoment(this.createdAt, this.now, '--created-at'),

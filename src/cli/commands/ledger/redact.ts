@@ -27,7 +27,7 @@ export class LedgerRedact extends OrderCommand {
         'Order it',
         '$0 ledger redact logs/procmond --seq 17 --field argv --reason "GDPR 17" --key ada.key.pem --out 17.order',
       ],
-      ['Carry it out', '$0 ledger redact logs/procmond --order 17.order --key keys/log.key.pem'],
+      ['Carry it out', '$0 ledger redact logs/procmond --order 17.order --key keys/logs/procmond.key.pem'],
     ],
   });
 
