@@ -1,5 +1,6 @@
 import { decidingCheck } from '../core/checks.ts';
 import type { Digest } from '../core/digest.ts';
+import { isSameKey } from '../core/keys.ts';
 import type { Time } from '../core/time.ts';
 import { createDirectoryDurably } from '../durable/files-io.ts';
 import type { Surroundings } from '../ledger/composer.ts';
@@ -62,8 +63,7 @@ export async function openInstall(
 ): Promise<WritableInstall> {
   const layout = dataLayout(data);
   assertInitialised(layout);
-  const key = await loadLogKey(layout, INSTALL_LOG, surroundings);
-  const writer = await openInstallLog(layout, key, surroundings);
+  const { key, writer } = await openLog(layout, surroundings);
   try {
     let state = await readState(layout, builtAt);
     createDirectoryDurably(layout.staging);
@@ -91,6 +91,20 @@ export async function openInstall(
   } catch (error) {
     await writer.close();
     throw error;
+  }
+}
+
+async function openLog(layout: DataLayout, surroundings: Surroundings) {
+  let key = await loadLogKey(layout, INSTALL_LOG, surroundings);
+  for (;;) {
+    try {
+      return { key, writer: await openInstallLog(layout, key, surroundings) };
+    } catch (cause) {
+      // Another command may have changed it since we read it.
+      const now = await loadLogKey(layout, INSTALL_LOG, surroundings);
+      if (isSameKey(now.publicKey, key.publicKey)) throw cause;
+      key = now;
+    }
   }
 }
 

@@ -45,16 +45,20 @@ export function installLogGuards(layout: DataLayout): InstallLogGuards {
   return { anchors, mayAdopt };
 }
 
+const DAMAGE = ['NOT_FOUND', 'WRONG_KEY'];
+
 /**
- * A log that nobody wrote like this is a stranger's when it comes from elsewhere; here it is our own, damaged.
+ * A log that nobody wrote like this, or with another key, is a stranger's when it comes from elsewhere; here it is our
+ * own, damaged.
  * @throws InstallError STATE_TAMPERED; else what `work` throws
  */
 export async function asOwnState<T>(layout: DataLayout, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (cause) {
-    const damaged = cause instanceof DaemonEyeError && (cause.fault === 'untrusted' || cause.code === 'NOT_FOUND');
-    throw damaged ? notAsWritten(layout, messageOf(cause), cause) : cause;
+    const isDamaged =
+      cause instanceof DaemonEyeError && (cause.fault === 'untrusted' || DAMAGE.includes(String(cause.code)));
+    throw isDamaged ? notAsWritten(layout, messageOf(cause), cause) : cause;
   }
 }
 

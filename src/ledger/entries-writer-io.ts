@@ -63,7 +63,12 @@ export class EntriesWriter {
   async #open(firstSeq: number, end: number): Promise<Current> {
     const path = join(this.#directory, ENTRIES_DIRECTORY, entriesFileName(firstSeq));
     const file = await this.#openFile(path);
-    syncDirectory(dirname(path));
-    return { firstSeq, file, end };
+    try {
+      syncDirectory(dirname(path));
+      return { firstSeq, file, end };
+    } catch (cause) {
+      await file.close();
+      throw cause;
+    }
   }
 }

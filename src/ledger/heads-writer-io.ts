@@ -23,8 +23,13 @@ export class HeadsWriter {
 
   static async open(directory: string, newest: HeadSlot, openFile: OpenLedgerFile): Promise<HeadsWriter> {
     const [a, b] = HEAD_SLOTS;
-    const files = { a: await openFile(headFile(directory, a)), b: await openFile(headFile(directory, b)) };
-    return new HeadsWriter(files, newest);
+    const first = await openFile(headFile(directory, a));
+    try {
+      return new HeadsWriter({ a: first, b: await openFile(headFile(directory, b)) }, newest);
+    } catch (cause) {
+      await first.close();
+      throw cause;
+    }
   }
 
   /** Durable when it returns. */
@@ -73,10 +78,15 @@ export class HistoryWriter {
   ): Promise<HistoryWriter> {
     const path = join(directory, CHECKPOINTS_DIRECTORY, HISTORY_FILE);
     const file = await openFile(path);
-    let last: RawLine | undefined;
-    for (const lines of scanLines(path, MAX_HISTORY_LINE_BYTES)) last = lines.at(-1);
-    const end = last === undefined ? 0 : last.offset + last.bytes.length + 1;
-    return new HistoryWriter(file, pace, end, last === undefined ? 0 : sizeOf(last.bytes), mono);
+    try {
+      let last: RawLine | undefined;
+      for (const lines of scanLines(path, MAX_HISTORY_LINE_BYTES)) last = lines.at(-1);
+      const end = last === undefined ? 0 : last.offset + last.bytes.length + 1;
+      return new HistoryWriter(file, pace, end, last === undefined ? 0 : sizeOf(last.bytes), mono);
+    } catch (cause) {
+      await file.close();
+      throw cause;
+    }
   }
 
   /** Keeps the head if it is due. Durable when it returns. */

@@ -53,6 +53,8 @@ export async function rotateLedger(options: RotateOptions): Promise<Rotated> {
   await parts.history.keep(head, options.clock.mono());
   const data = rotationData(genesis, epochs, { from: key, to: newKey }, head.checkpoint, issuedAt);
   const rotating = new Committer({ ...parts, key: newKey, head, frontier: committer.frontier });
+  // Whatever fails below: nothing is written any more when the files are closed.
+  opened.defer(() => rotating.settled());
   const { line } = await rotating.append({ type: LOG_ROTATE, actor: hostActor(genesis), data });
   // Readers find the new key's head unsigned, and the old one's, until this is there.
   const added = addEpoch(epochs, genesis, line);

@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -9,6 +8,7 @@ import type { ChannelState } from '../../src/install/state.ts';
 import { anyContent, CHANNEL, makeBundle, makeEnclave, open } from '../support/enclave.ts';
 import { SLOW } from '../support/slow.ts';
 import { tempDirectory } from '../support/temp.ts';
+import { canTrace, killedAt } from './killed-at.ts';
 
 const CHILD = join(import.meta.dirname, 'apply-child.ts');
 /**
@@ -18,7 +18,6 @@ const CHILD = join(import.meta.dirname, 'apply-child.ts');
  */
 const CALLS = ['rename', 'fsync', 'fdatasync', 'symlink', 'rmdir', 'pwrite64'];
 const MORE = ['mkdir', 'unlink', 'ftruncate', 'fchmod', 'chmod', 'write'];
-const canTrace = spawnSync('strace', ['-e', 'trace=none', 'true']).status === 0;
 /** Under `SLOW=1` every call, and every kind; otherwise the first few and some of the rest. */
 const following = (nth: number): number => (SLOW || nth < 3 ? nth + 1 : nth + 17);
 
@@ -87,7 +86,7 @@ describe.skipIf(!canTrace)('killed at a system call', () => {
         for (let nth = 1; ; nth = following(nth)) {
           const copy = join(tempDirectory(), 'data');
           cpSync(staged.data, copy, { recursive: true, verbatimSymlinks: true });
-          if (!killedAt(call, nth, staged.args(copy))) break;
+          if (!killedAt(call, nth, CHILD, staged.args(copy))) break;
           killed[call] += 1;
           await expectOldOrNew(copy, staged);
           rmSync(dirname(copy), { recursive: true });
@@ -100,18 +99,6 @@ describe.skipIf(!canTrace)('killed at a system call', () => {
     SLOW ? 900_000 : 120_000,
   );
 });
-
-/** @returns whether it came to the nth such call; otherwise it ended well */
-function killedAt(call: string, nth: number, args: readonly string[]): boolean {
-  const inject = `inject=${call}:signal=SIGKILL:when=${nth}`;
-  const strace = ['-f', '-qqq', '-o', '/dev/null', '-e', `trace=${call}`, '-e', inject];
-  // strace counts a thread's calls, each for itself: with one thread for all asynchronous ones, none stays uncounted.
-  const env = { ...process.env, UV_THREADPOOL_SIZE: '1' };
-  const { status, signal, stderr } = spawnSync('strace', [...strace, process.execPath, CHILD, ...args], { env });
-  if (status === 0) return false;
-  expect([status, signal], stderr.toString()).toEqual([null, 'SIGKILL']);
-  return true;
-}
 
 async function expectOldOrNew(data: string, { before, after, again, expected }: Stage): Promise<void> {
   expectWhole(data, [before, after]);

@@ -1,7 +1,7 @@
 import { type Digest, formatDigest, HASHES } from '../../core/digest.ts';
 import { isSameKey, type KeyId } from '../../core/keys.ts';
 import { assertLinked } from '../../ledger/epoch-links.ts';
-import { type Epochs, keyOfHead } from '../../ledger/epochs.ts';
+import { currentEpoch, type Epochs, keyOfHead } from '../../ledger/epochs.ts';
 import type { Genesis } from '../../ledger/genesis.ts';
 import { verifyHead } from '../../ledger/heads.ts';
 import type { Admissions } from '../../verify/enrolment-admission.ts';
@@ -81,6 +81,17 @@ export function checkCheckpoints(
     }
     return checkpoint.root;
   });
+}
+
+/** Whose checkpoints these are, once they hold: names the epoch where the key isn't a log's first one. */
+export function describeSigners(logs: readonly PackageLog[]): string {
+  const rotated = logs.flatMap(({ place, epochs }) => {
+    const { start } = currentEpoch(epochs);
+    return epochs.length === 1
+      ? []
+      : [`${describeLog(place)} by that of epoch ${epochs.length - 1}, since line ${start}`];
+  });
+  return ["each signed by its log's enrolled key", ...rotated].join('; ');
 }
 
 /** Not revoked, or revoked with this very head excepted (`validThrough`). */

@@ -4,7 +4,6 @@ import { DaemonEyeError } from '../../core/errors.ts';
 import { verifyRange } from '../../core/range-proof.ts';
 import { laterTime, type Time } from '../../core/time.ts';
 import { count } from '../../core/wording.ts';
-import { currentEpoch } from '../../ledger/epochs.ts';
 import { LedgerError } from '../../ledger/errors.ts';
 import { checkTrace } from '../../ledger/trace-check.ts';
 import { type Admissions, admit } from '../../verify/enrolment-admission.ts';
@@ -13,12 +12,12 @@ import { assertRootNotExpired } from '../../verify/root-chain.ts';
 import type { TrustRoot } from '../../verify/root-document.ts';
 import { untrusted } from '../errors.ts';
 import { checkBag, type FileFacts } from './bag.ts';
-import { type Contents, type Documents, enrolmentsIn, openContents, type PackageLog, placesIn } from './contents.ts';
+import { type Contents, type Documents, enrolmentsIn, openContents, placesIn } from './contents.ts';
 import { EVIDENCE_CHECKS, type EvidenceCheckName, SEAL_NAME, TAGMANIFEST_NAME } from './format.ts';
 import { describeLog, logPath } from './layout.ts';
 import { keysInside, locators } from './locate.ts';
 import { LogAudit } from './log-audit.ts';
-import { assertLogsEnrolled, checkCheckpoints } from './log-authority.ts';
+import { assertLogsEnrolled, checkCheckpoints, describeSigners } from './log-authority.ts';
 import { checkSeal } from './seal.ts';
 import { sealingLogKeys } from './sealing-keys.ts';
 
@@ -250,17 +249,6 @@ class AboutLog extends DaemonEyeError {
   constructor(cause: DaemonEyeError, what: string) {
     super(cause.code, `${what}: ${cause.message}`, { cause, fault: 'untrusted' });
   }
-}
-
-/** Names the epoch where the key isn't the first one. */
-function describeSigners(logs: readonly PackageLog[]): string {
-  const rotated = logs.flatMap(({ place, epochs }) => {
-    const { start } = currentEpoch(epochs);
-    return epochs.length === 1
-      ? []
-      : [`${describeLog(place)} by that of epoch ${epochs.length - 1}, since line ${start}`];
-  });
-  return ["each signed by its log's enrolled key", ...rotated].join('; ');
 }
 
 function detailOf({ document, logs }: Contents): { [key: string]: string | number } {
