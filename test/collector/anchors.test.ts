@@ -12,12 +12,16 @@ import { emptyRoot } from '../../src/core/merkle.ts';
 import { encodeNote, parseNote, signNote } from '../../src/core/signed-note.ts';
 import { loadLogPublicKey, readPrivateKey } from '../../src/install/host-keys-io.ts';
 import { dataLayout, logKeyFiles } from '../../src/install/layout.ts';
+import { rotateHostLog } from '../../src/install/log-rotation-io.ts';
 import { MAX_ANCHOR_BYTES } from '../../src/ipc/format.ts';
 import type { FromCollector } from '../../src/ipc/gen/ipc_pb.ts';
+import { readEpochs } from '../../src/ledger/epochs-io.ts';
+import { verifyHead } from '../../src/ledger/heads.ts';
 import type { Line } from '../../src/ledger/line.ts';
 import { readGenesis } from '../../src/ledger/open-io.ts';
+import { systemSurroundings } from '../../src/ledger/surroundings-io.ts';
 import { verifyLedger } from '../../src/ledger/verify-io.ts';
-import { linesOfType, startAgent } from '../agent/stage.ts';
+import { expectIntact, linesOfType, startAgent } from '../agent/stage.ts';
 import { makeEnclave } from '../support/enclave.ts';
 import { testKey } from '../support/keys.ts';
 import { tempDirectory } from '../support/temp.ts';
@@ -251,6 +255,36 @@ describe.skipIf(process.platform !== 'linux')('the agent and procmond', () => {
       const report = await verifyLedger(back, { key, anchors });
       expect(report.verdict).toBe('refused');
       expect(report.checks.find(({ name }) => name === 'anchors')).toMatchObject({ code: 'ANCHOR_AHEAD' });
+    }
+  });
+});
+
+describe.skipIf(process.platform !== 'linux')('the agent and procmond, with new keys', () => {
+  it("go on, and keep each other's heads under whichever key signed them", async () => {
+    const data = await makeEnclave();
+    const layout = dataLayout(data);
+    await (await startAgent(data)).stop();
+    for (const log of ['agent', 'procmond']) {
+      const issuedAt = '2026-02-01T00:00:00.000Z';
+      await rotateHostLog({ layout, log, issuedAt, surroundings: systemSurroundings() });
+    }
+    await (await startAgent(data)).stop();
+    await expectIntact(data);
+    for (const [log, other] of [
+      ['agent', 'procmond'],
+      ['procmond', 'agent'],
+    ] as const) {
+      const directory = join(data, 'logs', log);
+      const genesis = readGenesis(directory);
+      const { epochs } = readEpochs(directory, genesis);
+      const start = epochs[1]?.start ?? 0;
+      const lines = await linesOfType(data, other, 'log.anchor');
+      const sizes = lines.map((line) => verifyHead(utf8(String(line.data['note'])), genesis, epochs).size);
+      expect(sizes.some((size) => size <= start)).toBe(true);
+      expect(sizes.some((size) => size > start)).toBe(true);
+      const key = loadLogPublicKey(layout, log);
+      expect(key.keyid).toBe(epochs[1]?.key.keyid);
+      expect((await verifyLedger(directory, { key, anchors: anchorsIn(lines) })).verdict).toBe('trusted');
     }
   });
 });

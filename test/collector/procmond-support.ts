@@ -1,6 +1,6 @@
 import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { generateX25519Identity, identityToRecipient } from 'age-encryption';
 import { afterAll, onTestFinished } from 'vitest';
@@ -32,7 +32,7 @@ export type Place = ReturnType<typeof procmondPaths> & { readonly data: string }
 /** A data directory with what procmond needs, as the agent makes it. */
 export function place(data: string = tempDirectory()): Place {
   const paths = procmondPaths(data);
-  createDirectoryDurably(join(data, 'keys'));
+  createDirectoryDurably(dirname(paths.key));
   appendFileSync(paths.key, formatPrivateKey(KEY.handle), { mode: 0o600 });
   const createdAt = '2026-11-22T00:00:00.000Z';
   createLedger({

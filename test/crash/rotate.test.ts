@@ -48,7 +48,10 @@ describe.skipIf(!canTrace)('killed at a system call (needs strace)', () => {
         seen[key.keyid === old ? 'old' : 'new'] += 1;
         if (key.keyid !== old) {
           const texts = readdirSync(layout.logKeys).map((name) => readFileSync(join(layout.logKeys, name), 'latin1'));
-          expect(texts.filter((text) => text.includes(secret)), what).toEqual([]);
+          expect(
+            texts.filter((text) => text.includes(secret)),
+            what,
+          ).toEqual([]);
         }
         rmSync(dirname(data), { recursive: true });
       }

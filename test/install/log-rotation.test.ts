@@ -9,6 +9,7 @@ import { loadLogKey, rotateHostLog } from '../../src/install/log-rotation-io.ts'
 import { issueReceipt } from '../../src/install/receipt-io.ts';
 import { readEpochs } from '../../src/ledger/epochs-io.ts';
 import { readGenesis } from '../../src/ledger/open-io.ts';
+import { rotateLedger } from '../../src/ledger/rotate-io.ts';
 import { systemSurroundings } from '../../src/ledger/surroundings-io.ts';
 import { verifyLedger } from '../../src/ledger/verify-io.ts';
 import { openLedgerWriter } from '../../src/ledger/writer-io.ts';
@@ -19,7 +20,9 @@ import { testKey } from '../support/keys.ts';
 import { SLOW } from '../support/slow.ts';
 import { tempDirectory } from '../support/temp.ts';
 
-vi.mock(import('node:fs'), async (original) => (await import('../support/failing-disk.ts')).failingFs(await original()));
+vi.mock(import('node:fs'), async (original) =>
+  (await import('../support/failing-disk.ts')).failingFs(await original()),
+);
 vi.mock(import('node:fs/promises'), async (original) =>
   (await import('../support/failing-disk.ts')).failingPromises(await original()),
 );
@@ -177,7 +180,6 @@ describe('whoever stole the old key', () => {
     const fork = join(tempDirectory(), 'fork');
     cpSync(data, fork, { recursive: true, verbatimSymlinks: true });
     await rotate(data);
-    const { rotateLedger } = await import('../../src/ledger/rotate-io.ts');
     const newKey = testKey('thief');
     await rotateLedger({ directory: logOf(fork), key: stolen, newKey, issuedAt: ISSUED_AT, ...surroundings });
     rmSync(logOf(data), { recursive: true });
@@ -195,47 +197,51 @@ describe('a rotation that is cut off', () => {
     ['the machine goes down at', INSTALL_LOG, true],
     ['the disk fails once at', INSTALL_LOG, false],
     ['the machine goes down at', 'procmond', true],
-  ])('%s each durable step of it (%s): the log has its old key or the new one, and the next command mends it', {
-    timeout: 300_000,
-  }, async (_what, log, forGood) => {
-    const base = await host();
-    const old = readPrivateKey(filesOf(base, log).privateKey).publicKey.keyid;
-    const pem = readFileSync(filesOf(base, log).privateKey, 'latin1').split('\n')[1] ?? '';
-    const seen = { old: 0, new: 0 };
-    for (let step = 1; ; step = steps(step)) {
-      const data = join(tempDirectory(), 'data');
-      cpSync(base, data, { recursive: true, verbatimSymlinks: true });
-      let error: unknown;
-      const failed = await failingAt(step, forGood, () =>
-        rotate(data, log).catch((cause: unknown) => {
-          error = cause;
-        }),
-      );
-      if (!failed) break;
-      // Who only reads finds a log that holds, and state that is the same, before anything is mended.
-      await expectTrusted(data, log);
-      if (log === INSTALL_LOG) await readInstall(data, BUILT_AT);
-      const key = await loadLogKey(dataLayout(data), log, surroundings);
-      const { keyid } = key.publicKey;
-      const epochs = epochsOf(data, log);
-      expect(epochs.at(-1)?.key.keyid, `step ${step}`).toBe(keyid);
-      seen[keyid === old ? 'old' : 'new'] += 1;
-      // The change is told as one, or it did not happen.
-      if (error === undefined) expect(keyid).not.toBe(old);
-      const files = keysIn(data);
-      expect(existsSync(filesOf(data, log).next)).toBe(false);
-      expect(loadLogPublicKey(dataLayout(data), log).keyid).toBe(keyid);
-      if (keyid !== old) expect([...files.values()].filter((text) => text.includes(pem))).toEqual([]);
-      if (log === INSTALL_LOG) await (await open(data))[Symbol.asyncDispose]();
-      else await append(data, log);
-      await expectTrusted(data, log);
-      expect((await rotate(data, log)).number).toBe(epochs.length);
-      await expectTrusted(data, log);
-      rmSync(dirname(data), { recursive: true });
-    }
-    expect(seen.old).toBeGreaterThan(2);
-    expect(seen.new).toBeGreaterThan(2);
-  });
+  ])(
+    '%s each durable step of it (%s): the log has its old key or the new one, and the next command mends it',
+    {
+      timeout: 300_000,
+    },
+    async (_what, log, forGood) => {
+      const base = await host();
+      const old = readPrivateKey(filesOf(base, log).privateKey).publicKey.keyid;
+      const pem = readFileSync(filesOf(base, log).privateKey, 'latin1').split('\n')[1] ?? '';
+      const seen = { old: 0, new: 0 };
+      for (let step = 1; ; step = steps(step)) {
+        const data = join(tempDirectory(), 'data');
+        cpSync(base, data, { recursive: true, verbatimSymlinks: true });
+        let error: unknown;
+        const failed = await failingAt(step, forGood, () =>
+          rotate(data, log).catch((cause: unknown) => {
+            error = cause;
+          }),
+        );
+        if (!failed) break;
+        // Who only reads finds a log that holds, and state that is the same, before anything is mended.
+        await expectTrusted(data, log);
+        if (log === INSTALL_LOG) await readInstall(data, BUILT_AT);
+        const key = await loadLogKey(dataLayout(data), log, surroundings);
+        const { keyid } = key.publicKey;
+        const epochs = epochsOf(data, log);
+        expect(epochs.at(-1)?.key.keyid, `step ${step}`).toBe(keyid);
+        seen[keyid === old ? 'old' : 'new'] += 1;
+        // The change is told as one, or it did not happen.
+        if (error === undefined) expect(keyid).not.toBe(old);
+        const files = keysIn(data);
+        expect(existsSync(filesOf(data, log).next)).toBe(false);
+        expect(loadLogPublicKey(dataLayout(data), log).keyid).toBe(keyid);
+        if (keyid !== old) expect([...files.values()].filter((text) => text.includes(pem))).toEqual([]);
+        if (log === INSTALL_LOG) await (await open(data))[Symbol.asyncDispose]();
+        else await append(data, log);
+        await expectTrusted(data, log);
+        expect((await rotate(data, log)).number).toBe(epochs.length);
+        await expectTrusted(data, log);
+        rmSync(dirname(data), { recursive: true });
+      }
+      expect(seen.old).toBeGreaterThan(2);
+      expect(seen.new).toBeGreaterThan(2);
+    },
+  );
 
   it('is finished by the same command, which says that it was begun before', async () => {
     const data = await host();

@@ -15,7 +15,16 @@ export const disk = {
   calls: 0,
 };
 
-const CHANGING = ['renameSync', 'fsyncSync', 'writeSync', 'rmSync', 'mkdirSync', 'symlinkSync', 'chmodSync', 'fchmodSync'];
+const CHANGING = [
+  'renameSync',
+  'fsyncSync',
+  'writeSync',
+  'rmSync',
+  'mkdirSync',
+  'symlinkSync',
+  'chmodSync',
+  'fchmodSync',
+];
 const HANDLE_CHANGING = ['write', 'datasync', 'truncate', 'sync'];
 
 /** Counts; throws where it is to fail. */
@@ -42,7 +51,11 @@ type Call = (...args: never[]) => unknown;
 function failing<T extends object>(real: T, names: readonly string[]): T {
   const wrapped = names.map((name) => {
     const call = real[name as keyof T] as Call;
-    return [name, (...args: never[]) => (step(name), call(...args))] as const;
+    const counted = (...args: never[]) => {
+      step(name);
+      return call(...args);
+    };
+    return [name, counted] as const;
   });
   return { ...real, ...Object.fromEntries(wrapped) };
 }
