@@ -1,6 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
+import { verifyCheckpoint } from '../../src/core/checkpoint.ts';
+import { parsePublicKey } from '../../src/core/keys.ts';
 import { ensureBuilt } from '../support/cli.ts';
 import { tempDirectory } from '../support/temp.ts';
 import { finishRoot, ok, publicKey } from '../support/workspace.ts';
@@ -10,7 +12,9 @@ const PAGE = 'docs/operations.md';
 
 beforeAll(ensureBuilt);
 
-it('the procedure of a witness in docs/operations.md does what it says', { timeout: 120_000 }, async () => {
+it('the procedures of a witness and of a new key in docs/operations.md do what they say', {
+  timeout: 120_000,
+}, async () => {
   const [folder, scratch] = [tempDirectory(), tempDirectory()];
   const root = join(folder, 'root');
   await ok('trust', 'init', root, '--expires', '365d', '--enclave', 'plant-7');
@@ -26,4 +30,12 @@ it('the procedure of a witness in docs/operations.md does what it says', { timeo
   expect(run('witness-round')).toContain('known elsewhere, unchanged');
   expect(readdirSync(join(enclave, 'logs/install/checkpoints/cosigned'))).toHaveLength(1);
   expect(readFileSync(join(folder, '2.back.png')).subarray(1, 4).toString()).toBe('PNG');
+  expect(run('rotate')).toMatch(/key [0-9a-f]{64} since entry [0-9]+\n/);
+  const last = readFileSync(join(folder, 'last.checkpoint'));
+  const [old, now] = ['old.pub.pem', 'enclave/keys/logs/install.pub.pem'].map((path) =>
+    parsePublicKey(readFileSync(join(folder, path), 'utf8')),
+  );
+  if (old === undefined || now === undefined) throw new Error('both were read');
+  expect(now.keyid).not.toBe(old.keyid);
+  verifyCheckpoint(new Uint8Array(last), { key: old, hash: 'blake3' });
 });

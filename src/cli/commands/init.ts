@@ -8,7 +8,7 @@ import { EXIT, type ExitCode } from '../exit-codes.ts';
 export class Init extends DaemonCommand {
   static override paths = [['init']];
   static override usage = Command.Usage({
-    description: 'Make the data directory of this host: a random host id, the key of its logs, its install log.',
+    description: 'Make the data directory of this host: a random host id, its keys, its install log.',
     examples: [
       ['Where this person keeps data', '$0 init'],
       ['Somewhere else', '$0 init --data /srv/daemoneye'],
