@@ -85,12 +85,17 @@ function find(
 
 function verificationOf(entry: IndexEntry, attestation: Attestation, used: AttestedWith): ReleaseVerification {
   const name = entry.path.split('/').at(-1) ?? entry.path;
-  if (attestation.type !== 'sums') return new ReleaseVerification(name, [methodOf(attestation, used)]);
+  if (attestation.type !== 'sums') return new ReleaseVerification([methodOf(attestation, used)]);
   const { material } = attestation;
   const methods = signaturesOf(attestation, used.entryOf).map((signature) => methodOf(signature, used));
   // An unsigned list would vouch for anything.
   if (methods.length === 0) throw new ReleaseError('SIGNATURE_MISSING', 'nobody signed the list of checksums');
-  return new ReleaseVerification(name, methods, { name: material, bytes: used.bytesOf(material) });
+  return new ReleaseVerification(methods, {
+    name: material,
+    bytes: used.bytesOf(material),
+    about: name,
+    floor: used.floor,
+  });
 }
 
 /** What vouches for a list of checksums; never another list. */

@@ -1,6 +1,14 @@
 import type { PinKind, ReleasePin, RootDocument, TrustRoot } from './root-document.ts';
 
-export const PIN_KINDS: readonly PinKind[] = ['sigstore', 'npm-keys', 'minisign', 'signify', 'ssh-signers', 'key'];
+export const PIN_KINDS: readonly PinKind[] = [
+  'sigstore',
+  'npm-keys',
+  'minisign',
+  'signify',
+  'ssh-signers',
+  'openpgp',
+  'key',
+];
 
 export function isPinKind(kind: string): kind is PinKind {
   return (PIN_KINDS as readonly string[]).includes(kind);

@@ -27,8 +27,15 @@ export async function readArtifact(path: string, needs: ReadonlySet<MessageNeed>
     done += piece.length;
     watch.progress(done, file.size);
   }
-  const digests = Object.fromEntries(hashes.map(({ name, hash }) => [name, encodeHex(hash.digest())]));
-  return { name: path, size: done, digests: { sha256: '', ...digests }, ...(bytes === undefined ? {} : { bytes }) };
+  // Of copies: each is still to be continued by what a signature says of itself.
+  const digests = Object.fromEntries(hashes.map(({ name, hash }) => [name, encodeHex(hash.copy().digest())]));
+  const continued: Message['continued'] = (name, after) => {
+    const found = hashes.find((one) => one.name === name);
+    if (found === undefined) throw new Error(`${name} of the message was not computed`);
+    return new Uint8Array(found.hash.copy().update(after).digest());
+  };
+  const known = { name: path, size: done, digests: { sha256: '', ...digests }, continued };
+  return bytes === undefined ? known : { ...known, bytes };
 }
 
 const DIGEST = /^sha256:([0-9a-f]{64})$/;

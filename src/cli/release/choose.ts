@@ -11,7 +11,7 @@ export type Trusted = {
   /** Its option, for sentences. */
   readonly option: string;
   readonly kinds: readonly SignatureKind[];
-  readonly prepare: (signature: SignatureFile) => PreparedMethod;
+  readonly prepare: (signature: SignatureFile) => PreparedMethod | Promise<PreparedMethod>;
 };
 
 export type Chosen = {
@@ -27,7 +27,7 @@ const NEEDS: Readonly<Record<SignatureKind, string>> = {
   ssh: '--ssh-signers FILE',
   raw: '--key KEY',
   sigstore: '--trusted-root ROOT with --identity and --issuer, or --key KEY',
-  openpgp: 'another tool (gpg --verify)',
+  openpgp: '--openpgp KEYRING',
 };
 
 /**
@@ -37,26 +37,26 @@ const NEEDS: Readonly<Record<SignatureKind, string>> = {
  * @param given signatures that the command line names; without any, those `beside` the file are looked at
  * @throws CliError USAGE_OPTION
  */
-export function chooseSignatures(
+export async function chooseSignatures(
   file: string,
   trusted: readonly Trusted[],
   given: readonly SignatureFile[],
   beside: readonly SignatureFile[],
-): Chosen {
+): Promise<Chosen> {
   const pool = given.length > 0 ? given : beside;
   if (trusted.length === 0) throw nothingTrusted(file, pool);
   const used = new Set<SignatureFile>();
-  const methods = trusted.map(({ name, option, kinds, prepare }) => {
+  const methods: PreparedMethod[] = [];
+  for (const { name, option, kinds, prepare } of trusted) {
     const fitting = pool.filter(({ kind }) => kinds.includes(kind));
     const [signature, other] = fitting;
     if (other !== undefined) {
       const names = fitting.map(describeSignature).join(', ');
       throw usageError('USAGE_OPTION', `${option} can judge each of ${names}; name one with --signature or --bundle`);
     }
-    if (signature === undefined) return missing(name, option, file, pool);
-    used.add(signature);
-    return prepare(signature);
-  });
+    if (signature !== undefined) used.add(signature);
+    methods.push(signature === undefined ? missing(name, option, file, pool) : await prepare(signature));
+  }
   const left = pool.filter((signature) => !used.has(signature));
   const [first] = left;
   if (given.length > 0 && first !== undefined) {

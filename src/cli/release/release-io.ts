@@ -18,6 +18,10 @@ export type ReleaseOptions = TrustOptions &
     readonly signatures: readonly string[];
     readonly image?: string | undefined;
     readonly sums?: string | undefined;
+    readonly listedAs?: string | undefined;
+    readonly packages?: string | undefined;
+    readonly sumsRoot?: string | undefined;
+    readonly debs?: string | undefined;
     readonly sbom?: string | undefined;
     readonly sbomRoot?: string | undefined;
   };
@@ -43,8 +47,10 @@ async function judgeImage(
   files: TrustFiles,
   { signal }: Watch,
 ): Promise<Report> {
-  const { minisign, signify, sshSigners, sums, sbom, bundle, npm, npmSignatures, npmKeys, signatures } = options;
-  const others = [minisign, signify, sshSigners, sums, sbom, bundle, npm, npmSignatures, npmKeys, ...signatures];
+  const { minisign, signify, sshSigners, openpgp, sums, sbom, bundle, npm, npmSignatures, npmKeys } = options;
+  const { signatures, listedAs, packages, sumsRoot, debs } = options;
+  const ofFiles = [minisign, signify, sshSigners, openpgp, sums, sbom, bundle, npm, npmSignatures, npmKeys];
+  const others = [...ofFiles, listedAs, packages, sumsRoot, debs, ...signatures];
   if (others.some((given) => given !== undefined)) {
     throw usageError('USAGE_OPTION', 'an image in a directory is judged by the sigstore signatures in it alone');
   }
@@ -58,6 +64,7 @@ async function judgeFile(
   watch: Watch,
 ): Promise<Report> {
   const { file, image, bundle, npm, signatures: given, sums, sbom, sbomRoot } = options;
+  const { listedAs, packages, sumsRoot, debs } = options;
   if (image !== undefined) throw usageError('USAGE_OPTION', '--image names one in an OCI layout directory');
   const isNpmBundle = npm !== undefined && bundle !== undefined;
   const signatures = bundle === undefined || isNpmBundle ? given : [...given, bundle];
@@ -68,5 +75,6 @@ async function judgeFile(
     methods: [...(provenance === undefined ? [] : [provenance]), ...ofRegistry],
     usesSigstore: provenance !== undefined || isNpmBundle,
   };
-  return verifyRelease({ file, trusted, signatures, sums, sbom, sbomRoot, about, floor }, watch);
+  const listed = { sums, listedAs, packages, sumsRoot, debs };
+  return verifyRelease({ file, trusted, signatures, ...listed, sbom, sbomRoot, about, floor }, watch);
 }

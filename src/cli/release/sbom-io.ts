@@ -1,13 +1,7 @@
-import { createHash } from 'node:crypto';
-import { realpathSync } from 'node:fs';
-import { basename, join, relative, sep } from 'node:path';
-import { UntrustedDirectory } from '../../archive/directory-io.ts';
-import { walkFiles } from '../../archive/walk-io.ts';
-import { encodeHex } from '../../core/bytes.ts';
+import { basename } from 'node:path';
 import { escapeForTerminal } from '../../core/terminal-text.ts';
 import { ReleaseError } from '../../verify/release/errors.ts';
 import type { Message } from '../../verify/release/message.ts';
-import type { Finding } from '../../verify/release/release-report.ts';
 import {
   compareSbom,
   comparisonDetail,
@@ -16,9 +10,8 @@ import {
   judgeComparison,
 } from '../../verify/release/sbom/compare.ts';
 import type { Sbom, SbomHash } from '../../verify/release/sbom/document.ts';
-
-/** Files and directories under one root. */
-const MAX_FILES = 1_000_000;
+import type { Finding } from '../../verify/release/signed-list.ts';
+import { hashedFiles } from './hashed-files-io.ts';
 
 /**
  * Compares every file under `root` with the list.
@@ -32,19 +25,8 @@ export async function compareDirectory(
   signal: AbortSignal,
 ): Promise<Finding> {
   const names = [...new Set(sbom.files.flatMap(({ hashes }) => Object.keys(hashes) as SbomHash[]))];
-  const inside = ownPaths(root, own);
   const found = new Map<string, FileHashes>();
-  await using directory = await UntrustedDirectory.open(root);
-  for await (const { path, open } of walkFiles(directory, MAX_FILES)) {
-    if (inside.has(path)) continue;
-    await using file = await open();
-    const hashes = names.map((name) => ({ name, hash: createHash(name) }));
-    for await (const piece of file.chunks()) {
-      signal.throwIfAborted();
-      for (const { hash } of hashes) hash.update(piece);
-    }
-    found.set(path, Object.fromEntries(hashes.map(({ name, hash }) => [name, encodeHex(hash.digest())])));
-  }
+  for await (const { path, digests } of hashedFiles(root, own, () => names, signal)) found.set(path, digests);
   const comparison = compareSbom(sbom, found);
   return { reason: judgeComparison(sbom, comparison), detail: comparisonDetail(comparison) };
 }
@@ -62,15 +44,4 @@ export function compareArtifact(sbom: Sbom, message: Message): Finding {
     throw new ReleaseError('SBOM_MISMATCH', `"${shown}" is not the file of that name in the ${sbom.format} list`);
   }
   return { reason: `the file is the one of the ${sbom.format} list` };
-}
-
-function ownPaths(root: string, own: readonly string[]): ReadonlySet<string> {
-  const base = realpathSync(root);
-  return new Set(
-    own.map((path) =>
-      relative(base, join(realpathSync(join(path, '..')), basename(path)))
-        .split(sep)
-        .join('/'),
-    ),
-  );
 }

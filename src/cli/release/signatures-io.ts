@@ -23,7 +23,7 @@ const SUFFIXES = [
   '.gpg',
 ];
 /** A signature with a list of checksums in it, or a bundle with many attestations, is the largest. */
-const MAX_FILE_BYTES = 16 * 1024 * 1024;
+export const MAX_FILE_BYTES = 16 * 1024 * 1024;
 
 /**
  * Reads a file that is to be judged, or judged by. Too large is not a slip of whoever verifies, it is no such document.
@@ -38,14 +38,12 @@ export function readMaterial(path: string): Uint8Array {
   }
 }
 
-/** @throws CliError USAGE_VALUE for a file that is no signature we know, or an OpenPGP one */
+/** @throws CliError USAGE_VALUE for a file that is no signature we know */
 export function readSignature(path: string): SignatureFile {
   const bytes = readMaterial(path);
   const kind = signatureKind(bytes);
-  const shown = escapeForTerminal(path);
-  if (kind === undefined) throw usageError('USAGE_VALUE', `${shown} is no signature of a kind that is known here`);
-  if (kind === 'openpgp') {
-    throw usageError('USAGE_VALUE', `${shown} is an OpenPGP signature, which is not checked here; use gpg --verify`);
+  if (kind === undefined) {
+    throw usageError('USAGE_VALUE', `${escapeForTerminal(path)} is no signature of a kind that is known here`);
   }
   return { path, bytes, kind };
 }

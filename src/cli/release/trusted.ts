@@ -2,6 +2,7 @@ import { utf8 } from '../../core/bytes.ts';
 import type { Time } from '../../core/time.ts';
 import { FILE_NAMESPACE } from '../../verify/release/ssh/format.ts';
 import { usageError } from '../errors.ts';
+import { parseWholeNumber } from '../whole-number.ts';
 import type { Trusted } from './choose.ts';
 import { readMaterial } from './signatures-io.ts';
 import { certifiedTrust, keyedTrust, type SigstoreOptions, wantsCertificate } from './sigstore-trust.ts';
@@ -16,6 +17,9 @@ export type TrustOptions = SigstoreOptions & {
   readonly sshRevoked?: string | undefined;
   readonly sshNamespace?: string | undefined;
   readonly key?: string | undefined;
+  readonly openpgp?: string | undefined;
+  /** How many must have signed, as the command line says it. */
+  readonly openpgpSigners?: string | undefined;
 };
 
 /** 42 bytes in base64, which start with `Ed`. */
@@ -54,6 +58,17 @@ export async function readTrusted(options: TrustOptions, floor: Time, files: Tru
       prepare: (signature) => prepareSsh(signature.bytes, material),
     });
   }
+  const { openpgp } = options;
+  if (openpgp !== undefined) {
+    const { bytes } = await files.read(openpgp, 'openpgp', '--openpgp');
+    const [{ parseKeyring }, { prepareOpenpgp }] = await Promise.all([
+      import('../../verify/release/openpgp/keyring.ts'),
+      import('../../verify/release/openpgp/openpgp-method.ts'),
+    ]);
+    const trust = { keyring: parseKeyring(bytes), threshold: signersOf(options.openpgpSigners), floor };
+    const prepare: Trusted['prepare'] = (signature) => prepareOpenpgp(signature.bytes, trust);
+    trusted.push({ name: 'openpgp', option: '--openpgp', kinds: ['openpgp'], prepare });
+  }
   const isCertified = wantsCertificate(options);
   if (key !== undefined) {
     const { bytes } = await files.read(key, 'key', '--key');
@@ -81,15 +96,22 @@ export async function readTrusted(options: TrustOptions, floor: Time, files: Tru
   return trusted;
 }
 
+function signersOf(text: string | undefined): number {
+  const number = text === undefined ? 1 : parseWholeNumber(text, '--openpgp-signers');
+  if (number >= 1) return number;
+  throw usageError('USAGE_VALUE', '--openpgp-signers is at least 1: what nobody signed is not trusted');
+}
+
 /** An option that would be ignored is a mistake: who gives it believes that it counts. */
 function assertUsed(options: TrustOptions): void {
-  const { sshSigners, sshRevoked, sshNamespace, identity, key, trustedRoot, withoutLog } = options;
+  const { sshSigners, sshRevoked, sshNamespace, identity, key, trustedRoot, withoutLog, openpgp } = options;
   const isCertified = wantsCertificate(options);
   const unused = {
     ...(sshSigners === undefined ? { '--ssh-revoked': sshRevoked, '--ssh-namespace': sshNamespace } : {}),
     ...(sshSigners === undefined && !isCertified ? { '--identity': identity } : {}),
     ...(key === undefined && !isCertified ? { '--trusted-root': trustedRoot } : {}),
     ...(key === undefined && withoutLog === true ? { '--without-log': '' } : {}),
+    ...(openpgp === undefined ? { '--openpgp-signers': options.openpgpSigners } : {}),
   };
   for (const [option, value] of Object.entries(unused)) {
     if (value !== undefined)
@@ -108,5 +130,6 @@ const COMPANIONS: Readonly<Record<string, string>> = {
   '--ssh-namespace': 'give --ssh-signers too',
   '--identity': 'give --issuer and --trusted-root, or --ssh-signers, too',
   '--without-log': 'give --key too',
+  '--openpgp-signers': 'give --openpgp too',
   '--trusted-root': 'give --identity and --issuer, or --key, too',
 };

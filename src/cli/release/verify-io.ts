@@ -1,48 +1,37 @@
 import { realpathSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { Report } from '../../core/checks.ts';
-import type { Time } from '../../core/time.ts';
 import type { Message } from '../../verify/release/message.ts';
-import type { PreparedMethod } from '../../verify/release/prepared.ts';
-import { type Finding, type NamedBytes, ReleaseVerification } from '../../verify/release/release-report.ts';
+import { isClearsigned } from '../../verify/release/openpgp/signature-file.ts';
+import { ReleaseVerification } from '../../verify/release/release-report.ts';
 import type { Sbom } from '../../verify/release/sbom/document.ts';
 import { parseSbom } from '../../verify/release/sbom/formats.ts';
+import type { Finding, NamedBytes } from '../../verify/release/signed-list.ts';
 import { usageError } from '../errors.ts';
 import { readArtifact, type Watch } from './artifact-io.ts';
 import { type Chosen, chooseSignatures, type Trusted } from './choose.ts';
+import { aloneOnly, isList, verifyList } from './list-io.ts';
+import { readPackages } from './packages-io.ts';
+import type { ReleaseRequest } from './request.ts';
 import { compareArtifact, compareDirectory } from './sbom-io.ts';
+import { settle } from './settle.ts';
 import { readMaterial, readSignature, type SignatureFile, signaturesBeside } from './signatures-io.ts';
-
-export type ReleaseRequest = {
-  readonly file: string;
-  readonly trusted: readonly Trusted[];
-  /** Signatures that the command line names. */
-  readonly signatures: readonly string[];
-  /** A list of checksums that was signed instead of the file. */
-  readonly sums?: string | undefined;
-  /** A bill of materials, which may be the file itself, and where the files lie that it lists. */
-  readonly sbom?: string | undefined;
-  readonly sbomRoot?: string | undefined;
-  /** About the file itself, whatever else was signed. */
-  readonly about: AboutArtifact;
-  readonly floor: Time;
-};
-
-/** What is said of the artifact apart from signatures over it. */
-export type AboutArtifact = {
-  readonly methods: readonly PreparedMethod[];
-  /** Whether the trust in a sigstore identity or key judges one of them. */
-  readonly usesSigstore: boolean;
-};
 
 /**
  * Verifies a release.
  * @throws CliError USAGE_OPTION, FILE_NOT_FOUND and others; ReleaseError for trust that is malformed; ArchiveError
  */
 export async function verifyRelease(request: ReleaseRequest, watch: Watch): Promise<Report> {
-  const { file, floor, about } = request;
-  const { chosen, sums } = gather(request);
-  const verification = new ReleaseVerification(basename(file), chosen.methods, sums);
+  if (isList(request)) return verifyList(request, watch);
+  const { file, floor, about, packages, listedAs } = request;
+  const { chosen, sums } = await gather(request);
+  if (sums === undefined && (packages ?? listedAs) !== undefined) {
+    const option = packages === undefined ? '--listed-as' : '--packages';
+    throw usageError('USAGE_OPTION', `${option} says nothing alone: name the signed list with --sums`);
+  }
+  const list = sums === undefined ? undefined : { ...sums, about: basename(packages ?? file), listedAs, floor };
+  const verification = new ReleaseVerification(chosen.methods, list);
+  if (packages !== undefined) verification.through(readPackages(packages));
   for (const method of about.methods) verification.alsoOfArtifact(method);
   const sbom = readSbom(request);
   // Hashes of every kind it may list: it is parsed only once somebody vouches for it.
@@ -55,10 +44,10 @@ export async function verifyRelease(request: ReleaseRequest, watch: Watch): Prom
 
 type Gathered = { readonly chosen: Chosen; readonly sums?: NamedBytes };
 
-function gather({ file, trusted, signatures, sums: list, about }: ReleaseRequest): Gathered {
+async function gather({ file, trusted, signatures, sums: list, about }: ReleaseRequest): Promise<Gathered> {
   const given = signatures.map(readSignature);
   const listed = list === undefined ? undefined : readMaterial(list);
-  // OpenBSD's SHA256.sig: the list and its signature in one file, named as either.
+  // OpenBSD's SHA256.sig, Debian's InRelease: the list and its signature in one file, named as either.
   const whole = list === undefined || listed === undefined ? undefined : embeddingList(list, listed);
   const signed = list ?? file;
   const named = whole === undefined ? given : [...given, whole];
@@ -67,13 +56,13 @@ function gather({ file, trusted, signatures, sums: list, about }: ReleaseRequest
   if (expected.length === 0 && about.methods.length > 0 && named.length === 0 && list === undefined) {
     return { chosen: { methods: [], notChecked: beside.map(({ path }) => path) } };
   }
-  const chosen = chooseSignatures(signed, expected, named, beside);
+  const chosen = await chooseSignatures(signed, expected, named, beside);
   const embedded = chosen.methods.find((method) => method.embedded !== undefined)?.embedded;
   if (embedded === undefined) {
     return list === undefined || listed === undefined ? { chosen } : { chosen, sums: { name: list, bytes: listed } };
   }
   if (chosen.methods.length > 1 || (list !== undefined && whole === undefined)) {
-    throw usageError('USAGE_OPTION', 'a signify signature with the signed text in it is checked alone, without others');
+    throw aloneOnly();
   }
   return { chosen, sums: { name: list ?? signatures[0] ?? file, bytes: embedded } };
 }
@@ -92,9 +81,9 @@ function expecting(
 }
 
 function embeddingList(path: string, bytes: Uint8Array): SignatureFile | undefined {
-  return Buffer.from(bytes.subarray(0, 18)).toString('latin1') === 'untrusted comment:'
-    ? { path, bytes, kind: 'signify' }
-    : undefined;
+  if (isClearsigned(bytes)) return { path, bytes, kind: 'openpgp' };
+  const isSignify = Buffer.from(bytes.subarray(0, 18)).toString('latin1') === 'untrusted comment:';
+  return isSignify ? { path, bytes, kind: 'signify' } : undefined;
 }
 
 type SbomInput = NamedBytes & { readonly isArtifact: boolean };
@@ -122,7 +111,7 @@ async function judgeSbom(
   const { trusted, sums, sbomRoot, signatures, file } = request;
   const beside = signaturesBeside(input.name);
   const methods =
-    sums === undefined && !input.isArtifact ? chooseSignatures(input.name, trusted, [], beside).methods : [];
+    sums === undefined && !input.isArtifact ? (await chooseSignatures(input.name, trusted, [], beside)).methods : [];
   // What was verified is what is parsed: the artifact may have been read a second time, as other bytes.
   const isVouched = input.isArtifact ? verification.sameBytes(input, message) : verification.sbomSigned(input, methods);
   const own = [
@@ -146,17 +135,4 @@ async function compare(
   signal: AbortSignal,
 ): Promise<Finding> {
   return root === undefined ? compareArtifact(sbom, message) : compareDirectory(sbom, root, own, signal);
-}
-
-/** What it gives or throws, to be told when the check's turn comes. */
-async function settle<T>(make: () => Promise<T>, signal: AbortSignal): Promise<() => T> {
-  try {
-    const value = await make();
-    return () => value;
-  } catch (error) {
-    if (signal.aborted) throw error;
-    return () => {
-      throw error;
-    };
-  }
 }

@@ -5,8 +5,14 @@ import { malformedAs, readText } from './text.ts';
 
 export type SumsHash = 'sha256' | 'sha512';
 
-/** A line of `sha256sum` or `sha512sum`: GNU's form, or BSD's. */
-export type SumsEntry = { readonly line: number; readonly path: string; readonly hash: SumsHash; readonly hex: string };
+/** A line of `sha256sum` or `sha512sum` (GNU's form, or BSD's), or of a Release file, which has sizes too. */
+export type SumsEntry = {
+  readonly line: number;
+  readonly path: string;
+  readonly hash: SumsHash;
+  readonly hex: string;
+  readonly size?: number;
+};
 
 export const MAX_SUMS_BYTES = 16 * 1024 * 1024;
 
@@ -29,14 +35,16 @@ export function parseChecksums(bytes: Uint8Array): SumsEntry[] {
     if (line === '' || line.startsWith('#')) continue;
     const entry = parseLine(line, i + 1);
     const key = `${entry.hash} ${entry.path}`;
-    if (seen.has(key)) {
-      throw new ReleaseError('SUMS_DUPLICATE', `${lineName(entry)}: "${shown(entry.path)}" is listed twice`);
-    }
+    if (seen.has(key)) throw sumsDuplicate(entry);
     seen.add(key);
     entries.push(entry);
   }
   if (entries.length === 0) throw bad('there is no line in it');
   return entries;
+}
+
+export function sumsDuplicate(entry: SumsEntry): ReleaseError {
+  return new ReleaseError('SUMS_DUPLICATE', `${lineName(entry)}: "${shown(entry.path)}" is listed twice`);
 }
 
 function parseLine(text: string, line: number): SumsEntry {
@@ -68,13 +76,20 @@ function unescapeName(name: string, line: number): string {
   });
 }
 
-/** Without `./`, as `sha256sum ./*` writes it. */
-function cleanPath(name: string, line: number): string {
+/** Without `./`, as `sha256sum ./*` writes it. @throws ReleaseError SUMS_NAME */
+export function cleanPath(name: string, line: number): string {
   const path = name.replace(/^(?:\.\/+)+/, '');
   const components = path.split(/[/\\]/);
   const isOutside = path === '' || /^(?:[/\\]|[A-Za-z]:)/.test(path) || components.includes('..');
   if (isOutside) throw new ReleaseError('SUMS_NAME', `line ${line}: "${shown(name)}" leads out of its directory`);
   return path;
+}
+
+/** The lines about this path and no other. @throws ReleaseError SUMS_NOT_LISTED */
+export function checksumsAt(entries: readonly SumsEntry[], path: string): SumsEntry[] {
+  const found = entries.filter((entry) => entry.path === path);
+  if (found.length > 0) return found;
+  throw new ReleaseError('SUMS_NOT_LISTED', `there is no line for "${shown(path)}" among ${entries.length}`);
 }
 
 /**
@@ -93,7 +108,7 @@ export function checksumsOf(entries: readonly SumsEntry[], name: string): SumsEn
   if (first !== undefined && other !== undefined) {
     throw new ReleaseError(
       'SUMS_AMBIGUOUS',
-      `"${shown(first)}" and "${shown(other)}" are both listed, and which of them the file is can't be told`,
+      `"${shown(first)}" and "${shown(other)}" are both listed; say which of them the file is with --listed-as`,
     );
   }
   return nested;
@@ -102,6 +117,13 @@ export function checksumsOf(entries: readonly SumsEntry[], name: string): SumsEn
 /** @throws ReleaseError SUMS_MISMATCH */
 export function assertChecksums(message: Message, entries: readonly SumsEntry[]): void {
   for (const entry of entries) {
+    if (entry.size !== undefined && entry.size !== message.size) {
+      const [is, says] = [
+        `"${shown(message.name)}" has ${message.size} bytes`,
+        `${lineName(entry)} says ${entry.size}`,
+      ];
+      throw new ReleaseError('SUMS_MISMATCH', `${is}; ${says}`);
+    }
     const actual = Buffer.from(digestOf(message, entry.hash)).toString('hex');
     if (actual === entry.hex) continue;
     throw new ReleaseError(

@@ -10,6 +10,8 @@ export type MessageHash = 'sha256' | 'sha384' | 'sha512' | 'blake2b512';
 export type Message = Artifact & {
   readonly size: number;
   readonly digests: Artifact['digests'] & { readonly blake2b512?: string };
+  /** The digest of all of it with these bytes after it, by a hash that was asked for. */
+  readonly continued?: (hash: MessageHash, after: Uint8Array) => Uint8Array;
 };
 
 /**
@@ -23,7 +25,9 @@ export function messageOfBytes(name: string, bytes: Uint8Array): Message {
   const hash = (algorithm: MessageHash) => encodeHex(createHash(algorithm).update(bytes).digest());
   const names = ['sha256', 'sha384', 'sha512', 'blake2b512'] as const;
   const digests = { sha256: hash('sha256'), ...Object.fromEntries(names.map((name) => [name, hash(name)])) };
-  return { name, size: bytes.length, digests, bytes };
+  const continued = (algorithm: MessageHash, after: Uint8Array) =>
+    new Uint8Array(createHash(algorithm).update(bytes).update(after).digest());
+  return { name, size: bytes.length, digests, bytes, continued };
 }
 
 /** The digest, which whoever read the message was asked to make. */
@@ -31,6 +35,12 @@ export function digestOf({ digests }: Message, name: MessageHash): Uint8Array {
   const digest = digests[name];
   if (digest === undefined) throw new Error(`${name} of the message was not computed`);
   return parseHex(digest);
+}
+
+/** The same with bytes after the message: OpenPGP hashes what it says of a signature behind what is signed. */
+export function continuedDigest({ continued }: Message, name: MessageHash, after: Uint8Array): Uint8Array {
+  if (continued === undefined) throw new Error(`${name} of the message can't be continued`);
+  return continued(name, after);
 }
 
 /** @throws ReleaseError MESSAGE_TOO_LARGE */

@@ -21,7 +21,11 @@ export function prepareMinisign(signature: Uint8Array, key: Uint8Array): Prepare
       const { signer, trustedComment, keyId } = verifyMinisign(message, parsed, trusted);
       const comment = escapeForTerminal(trustedComment);
       const form = parsed.algorithm;
-      return { signer, reason: `signed by minisign key ${keyId}; it says: ${comment}`, detail: { form, comment } };
+      return {
+        signers: [signer],
+        reason: `signed by minisign key ${keyId}; it says: ${comment}`,
+        detail: { form, comment },
+      };
     },
   }));
 }
@@ -30,7 +34,7 @@ export function prepareMinisign(signature: Uint8Array, key: Uint8Array): Prepare
 export function prepareSignify(signature: Uint8Array, key: Uint8Array): PreparedMethod {
   const trusted = parseSignifyKey(key);
   const judgeBy = (parsed: SignifySignature) => (message: Message) => ({
-    signer: verifySignify(message, parsed, trusted),
+    signers: [verifySignify(message, parsed, trusted)],
     reason: 'signed by the trusted signify key',
   });
   return prepare('signify', signature, parseSignifySignature, (parsed) => ({
@@ -60,7 +64,11 @@ export function prepareSsh(signature: Uint8Array, { signers, revoked, ...rest }:
       const how = presence === undefined ? '' : `, a security key, ${presence}`;
       const detail = { fingerprint, namespace: parsed.namespace, keyType: parsed.key.type };
       const who = escapeForTerminal(signer.identity ?? '');
-      return { signer, reason: `signed by ${who} with ${fingerprint}${how}, for "${parsed.namespace}"`, detail };
+      return {
+        signers: [signer],
+        reason: `signed by ${who} with ${fingerprint}${how}, for "${parsed.namespace}"`,
+        detail,
+      };
     },
   }));
 }

@@ -2,6 +2,7 @@ import { formatTime, parseTime, type Time } from '../../core/time.ts';
 import type { PinKind } from '../root-document.ts';
 import { parseMinisignKey } from './minisign.ts';
 import { readRegistryKeys } from './npm/registry-keys.ts';
+import { keyringParts } from './openpgp/keyring-parts.ts';
 import { parseReleaseKey } from './release-key.ts';
 import { parseSignifyKey } from './signify.ts';
 import { type DatedPart, trustedRootParts } from './sigstore/root-parts.ts';
@@ -14,7 +15,9 @@ export type Standing = 'counts' | 'ends-soon' | 'ended' | 'begins-later';
 const SOON_MS = 60 * 86_400_000;
 
 /** Without one of each of these that still counts, nothing signed now can be verified. */
-const NEEDED: readonly DatedPart['what'][] = ['certificate authority', 'transparency log', 'registry key'];
+const NEEDED: readonly DatedPart['what'][] = [
+  ...(['certificate authority', 'transparency log', 'registry key', 'OpenPGP key'] as const),
+];
 
 const READERS: Readonly<Record<PinKind, (bytes: Uint8Array) => readonly DatedPart[]>> = {
   sigstore: trustedRootParts,
@@ -22,6 +25,7 @@ const READERS: Readonly<Record<PinKind, (bytes: Uint8Array) => readonly DatedPar
   minisign: undated(parseMinisignKey),
   signify: undated(parseSignifyKey),
   'ssh-signers': undated(parseAllowedSigners),
+  openpgp: keyringParts,
   key: undated(parseReleaseKey),
 };
 

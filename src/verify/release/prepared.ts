@@ -17,7 +17,7 @@ export type PreparedMethod = {
   readonly embedded?: Uint8Array;
 };
 
-type Found = { readonly reason: string; readonly signer: Signer; readonly detail?: Check['detail'] };
+type Found = { readonly reason: string; readonly signers: readonly Signer[]; readonly detail?: Check['detail'] };
 
 /** A method that has no signature to judge. */
 export function missingSignature(name: string, reason: string): PreparedMethod {
@@ -50,8 +50,8 @@ export function prepare<T>(
     needs,
     verify: (message) => {
       try {
-        const { reason, signer, detail } = judge(message);
-        return { checks: [passed(name, reason, detail)], signers: [signer] };
+        const { reason, signers, detail } = judge(message);
+        return { checks: [passed(name, reason, detail)], signers };
       } catch (error) {
         return refused(name, error);
       }

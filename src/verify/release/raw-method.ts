@@ -13,7 +13,7 @@ export function prepareRaw(signature: Uint8Array, key: Uint8Array): PreparedMeth
       needs: [rawNeeds(trusted)],
       judge: (message) => {
         const signer = verifyRaw(message, signature, trusted);
-        return { signer, reason: `signed by ${trusted.handle.asymmetricKeyType} key ${signer.keyid}` };
+        return { signers: [signer], reason: `signed by ${trusted.handle.asymmetricKeyType} key ${signer.keyid}` };
       },
     }),
   );

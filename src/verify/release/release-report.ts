@@ -4,13 +4,22 @@ import { escapeForTerminal } from '../../core/terminal-text.ts';
 import type { Time } from '../../core/time.ts';
 import { count } from '../../core/wording.ts';
 import { reasonOf } from '../errors.ts';
-import { assertChecksums, checksumsOf, parseChecksums, type SumsEntry } from './checksums.ts';
+import { assertChecksums, checksumsAt, checksumsOf, parseChecksums, type SumsEntry } from './checksums.ts';
+import { isReleaseFile, type ReleaseFile } from './debian/release-file.ts';
 import { ReleaseError } from './errors.ts';
 import { type Message, type MessageHash, messageOfBytes } from './message.ts';
 import type { MessageNeed, PreparedMethod } from './prepared.ts';
-
-/** A file in memory, by the name people know it by. */
-export type NamedBytes = { readonly name: string; readonly bytes: Uint8Array };
+import {
+  type Finding,
+  fileName,
+  findPackage,
+  judgeArchive,
+  matchLines,
+  type NamedBytes,
+  PACKAGE_HASHES,
+  type PackagesIndex,
+  type SignedList,
+} from './signed-list.ts';
 
 /**
  * One verification of a release: who signed is judged first where a small list of checksums was signed, so that whoever
@@ -18,27 +27,38 @@ export type NamedBytes = { readonly name: string; readonly bytes: Uint8Array };
  */
 export class ReleaseVerification {
   readonly #methods: readonly PreparedMethod[];
-  readonly #sums: NamedBytes | undefined;
+  readonly #list: SignedList | undefined;
   readonly #checks: Check[] = [];
   readonly #signers: Signer[] = [];
+  #entries: readonly SumsEntry[] = [];
   #lines: readonly SumsEntry[] = [];
+  #archive: ReleaseFile | undefined;
+  #index: PackagesIndex | undefined;
   readonly #ofArtifact: PreparedMethod[] = [];
 
   /**
    * @param methods at least one: without a signature there is nothing to believe
-   * @param sums a list of checksums, which is then what the signatures are over
-   * @param name the artifact's own name, without directories, as the list has it
+   * @param list which is then what the signatures are over
    */
-  constructor(name: string, methods: readonly PreparedMethod[], sums?: NamedBytes) {
+  constructor(methods: readonly PreparedMethod[], list?: SignedList) {
     this.#methods = methods;
-    this.#sums = sums;
-    if (sums !== undefined) this.#judgeSums(name, sums);
+    this.#list = list;
+    if (list !== undefined) this.#judgeList(list);
+  }
+
+  /**
+   * The lines of the signed list, once it was judged good.
+   * @throws ReleaseError SUMS_MALFORMED and others of `parseChecksums`
+   */
+  listed(): readonly SumsEntry[] {
+    if (this.#entries.length === 0 && this.#list !== undefined) this.#entries = parseChecksums(this.#list.bytes);
+    return this.#entries;
   }
 
   /** What has to be known of the artifact. @param more what else is wanted of it */
   needs(more: readonly MessageNeed[] = []): ReadonlySet<MessageNeed> {
-    const own =
-      this.#sums === undefined ? this.#methods.flatMap(({ needs }) => needs) : this.#lines.map(({ hash }) => hash);
+    const lines = this.#index === undefined ? this.#lines.map(({ hash }) => hash) : PACKAGE_HASHES;
+    const own = this.#list === undefined ? this.#methods.flatMap(({ needs }) => needs) : lines;
     return new Set<MessageNeed>(['sha256', ...own, ...this.#ofArtifact.flatMap(({ needs }) => needs), ...more]);
   }
 
@@ -50,20 +70,25 @@ export class ReleaseVerification {
     this.#ofArtifact.push(method);
   }
 
+  /** Puts an index between the list and the artifact. Before {@link needs} is asked for. */
+  through(index: PackagesIndex): void {
+    this.#index = index;
+  }
+
   /** Judges the artifact, once. @param notChecked names of signatures beside it that no trust was given for */
   artifact(message: Message, notChecked: readonly string[] = []): void {
-    const beside = notChecked.length === 0 ? '' : `; not checked: ${notChecked.map(escapeForTerminal).join(', ')}`;
-    const detail = notChecked.length === 0 ? undefined : { notChecked };
-    this.#checks.unshift(passed('file', `read, ${count(message.size, 'byte')}${beside}`, detail));
-    if (this.#sums === undefined) this.#run(this.#methods, message);
-    else if (this.#blocking() === undefined) {
-      this.#try('checksums', () => {
-        assertChecksums(message, this.#lines);
-        const lines = this.#lines.map(({ line, hash }) => `line ${line} (${hash})`).join(' and ');
-        return { reason: `the file is the one of ${lines} of the signed list` };
-      });
-    }
+    this.#read(message, notChecked);
+    const index = this.#index;
+    if (this.#list === undefined) this.#run(this.#methods, message);
+    else this.#judgeLines(index?.message ?? message);
+    if (index !== undefined) this.#after('packages', () => findPackage(index, message));
     this.#run(this.#ofArtifact, message);
+  }
+
+  /** The same where the artifact is the list, which was judged; with an index, that is held against its line. */
+  list(message: Message, notChecked: readonly string[] = []): void {
+    this.#read(message, notChecked);
+    if (this.#index !== undefined) this.#judgeLines(this.#index.message);
   }
 
   /**
@@ -92,31 +117,67 @@ export class ReleaseVerification {
     this.#after('sbom', compare);
   }
 
+  /** Whether nothing was refused so far. */
+  get isGood(): boolean {
+    return this.#blocking() === undefined;
+  }
+
+  /** Files that the signed list has lines for, or the index packages. @param compare as for {@link sbomFiles} */
+  listedFiles(name: 'files' | 'packages', compare: () => Finding): void {
+    this.#after(name, compare);
+  }
+
   /** @param floor it is at least this moment */
   report(message: Message, floor: Time): Report {
     const verdict = verdictOf(this.#checks);
+    const expires = this.#archive?.validUntil;
     return {
       verdict,
       subject: { type: 'release', name: message.name, digest: `sha256:${message.digests.sha256}` },
       checks: this.#checks,
-      freshness: { status: 'not-provable', reason: 'a signature does not tell whether something newer exists', floor },
+      freshness: {
+        status: 'not-provable',
+        reason: 'a signature does not tell whether something newer exists',
+        floor,
+        ...(expires === undefined ? {} : { expires }),
+      },
       signers: verdict === 'trusted' ? this.#signers : [],
     };
   }
 
-  #judgeSums(name: string, { name: listName, bytes }: NamedBytes): void {
-    this.#run(this.#methods, messageOfBytes(listName, bytes));
+  /** Only what a signature vouches for is parsed at all. */
+  #judgeList({ name, bytes, about, listedAs, floor }: SignedList): void {
+    this.#run(this.#methods, messageOfBytes(name, bytes));
+    if (this.#blocking() === undefined && isReleaseFile(bytes)) {
+      this.#try('release-file', () => {
+        const { archive, finding } = judgeArchive(bytes, floor);
+        [this.#archive, this.#entries] = [archive, archive.entries];
+        return finding();
+      });
+    }
+    if (about === undefined) return;
     const blocking = this.#blocking();
     if (blocking !== undefined) {
       this.#checks.push(skipped('checksums', `not reached: ${blocking.name} failed`));
       return;
     }
     try {
-      // Only what a signature vouches for is parsed at all.
-      this.#lines = checksumsOf(parseChecksums(bytes), name);
+      const entries = this.listed();
+      this.#lines = listedAs === undefined ? checksumsOf(entries, about) : checksumsAt(entries, listedAs);
     } catch (error) {
       this.#refuse('checksums', error);
     }
+  }
+
+  #judgeLines(message: Message): void {
+    // What failed before said already that it wasn't reached.
+    if (this.#blocking() === undefined) this.#try('checksums', () => matchLines(this.#lines, message));
+  }
+
+  #read(message: Message, notChecked: readonly string[]): void {
+    const beside = notChecked.length === 0 ? '' : `; not checked: ${notChecked.map(escapeForTerminal).join(', ')}`;
+    const detail = notChecked.length === 0 ? undefined : { notChecked };
+    this.#checks.unshift(passed('file', `read, ${count(message.size, 'byte')}${beside}`, detail));
   }
 
   #run(methods: readonly PreparedMethod[], message: Message): void {
@@ -140,8 +201,8 @@ export class ReleaseVerification {
 
   #vouchFor({ name, bytes }: NamedBytes, methods: readonly PreparedMethod[]): string {
     const message = messageOfBytes(name, bytes);
-    if (this.#sums !== undefined) {
-      const lines = checksumsOf(parseChecksums(this.#sums.bytes), fileName(name));
+    if (this.#list !== undefined) {
+      const lines = checksumsOf(this.listed(), fileName(name));
       assertChecksums(message, lines);
       return `the list of files is the one of line ${lines.map(({ line }) => line).join(', ')} of the signed list`;
     }
@@ -170,13 +231,6 @@ export class ReleaseVerification {
   #blocking(): Check | undefined {
     return this.#checks.find(({ status }) => status !== 'pass');
   }
-}
-
-/** What was found, in a sentence and for programs. */
-export type Finding = { readonly reason: string; readonly detail?: Check['detail'] };
-
-function fileName(path: string): string {
-  return path.split(/[/\\]/).at(-1) ?? path;
 }
 
 /** The hashes among the needs. */

@@ -5,7 +5,7 @@ import { encodeMinisignKey, encodeMinisignSignature, minisignCovered } from './m
 import { encodeSignifyKey, encodeSignifySignature } from './signify.ts';
 import { FILE_NAMESPACE, SSH_ED25519 } from './ssh/format.ts';
 import { encodeSshSignature, sshSigned } from './ssh/signature.ts';
-import { wireString } from './ssh/wire.ts';
+import { wireString } from './wire.ts';
 
 /**
  * Signatures beside a file, in the forms of other people's tools, by the keys that sign our documents: a clerk checks

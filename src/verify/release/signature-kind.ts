@@ -1,3 +1,5 @@
+import { ReleaseError } from './errors.ts';
+import { parseSignatureFile } from './openpgp/signature-file.ts';
 import { MAX_SIGNATURE_BYTES } from './text.ts';
 
 /** What somebody signed with, told by content: a name such as `.sig` says nothing (minisign, signify, SSH and raw use it). */
@@ -26,12 +28,21 @@ export function signatureKind(bytes: Uint8Array): SignatureKind | undefined {
     return head.split('\n')[2]?.startsWith('trusted comment: ') ? 'minisign' : 'signify';
   }
   if (head.startsWith('-----BEGIN SSH SIGNATURE-----')) return 'ssh';
-  if (head.startsWith('-----BEGIN PGP ')) return 'openpgp';
+  if (/^-----BEGIN PGP (?:SIGNATURE|SIGNED MESSAGE|MESSAGE)-----/.test(head)) return 'openpgp';
   if (/^\s*\{/.test(head)) return 'sigstore';
-  if (isRaw(bytes, head)) return 'raw';
-  // A signature packet in binary, old or new form (RFC 9580 section 4.2).
-  if (/^[\x88\x89\xc2]/.test(head)) return 'openpgp';
-  return undefined;
+  // Before plain ones, which may be any bytes of some length: by chance none of those is well-formed to its end.
+  if (isOpenpgp(bytes)) return 'openpgp';
+  return isRaw(bytes, head) ? 'raw' : undefined;
+}
+
+/** In binary. */
+function isOpenpgp(bytes: Uint8Array): boolean {
+  try {
+    return parseSignatureFile(bytes).signatures.length > 0;
+  } catch (error) {
+    if (error instanceof ReleaseError) return false;
+    throw error;
+  }
 }
 
 function isRaw(bytes: Uint8Array, head: string): boolean {

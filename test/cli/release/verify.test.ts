@@ -193,7 +193,12 @@ describe('release verify', () => {
       '--ssh-signers',
     ],
     ['an option that judges nothing', {}, ['--minisign', '@trust/mini.pub', '--identity', 'x'], '--identity'],
-    ['an OpenPGP signature given', { s: '-----BEGIN PGP SIGNATURE-----\n' }, ['--signature', '@s'], 'gpg --verify'],
+    [
+      'an OpenPGP signature given',
+      { s: '-----BEGIN PGP SIGNATURE-----\n' },
+      ['--signature', '@s'],
+      '--openpgp KEYRING',
+    ],
     ['something else given', { s: 'hello' }, ['--minisign', '@trust/mini.pub', '--signature', '@s'], 'no signature'],
   ])('asks instead of guessing: %s', async (_, files, args, hint) => {
     const ran = await place(files).run('@tool.tar', ...args);

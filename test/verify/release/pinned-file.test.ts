@@ -9,6 +9,7 @@ import type { PinKind } from '../../../src/verify/root-document.ts';
 import { expectCode } from '../../support/expect-code.ts';
 import { testKey } from '../../support/keys.ts';
 import { ownRoot, SIGNED_AT } from '../../support/sigstore-authority.ts';
+import { certificate, DAY, ed25519, say, T0 } from './openpgp/making.ts';
 import { minisignKey, signifyKey, sshKeyLine } from './signing.ts';
 
 const OURS = testKey('release');
@@ -18,6 +19,7 @@ const FILES: Readonly<Record<PinKind, Uint8Array>> = {
   minisign: utf8(minisignKey(OURS)),
   signify: utf8(signifyKey(OURS).replace('x public', 'signify public')),
   'ssh-signers': utf8(`dev@x ${sshKeyLine(OURS)}\n`),
+  openpgp: certificate(ed25519('pinned'), { self: { more: [say.keyLifetime(100 * DAY)] } }),
   key: utf8(OURS.publicKey.pem),
 };
 
@@ -55,6 +57,13 @@ describe('a pinned file', () => {
     const parts = pinnedParts('npm-keys', FILES['npm-keys']);
     expect(parts.map(({ end }) => end?.slice(0, 10))).toEqual(['2025-01-29', '2025-01-29', undefined, undefined]);
     expect(countsUntil(parts)).toBeUndefined();
+  });
+
+  it('has its dates told: keys of OpenPGP', () => {
+    const parts = pinnedParts('openpgp', FILES.openpgp);
+    expect(parts.map(({ what, start }) => [what, start])).toEqual([['OpenPGP key', new Date(T0 * 1000).toISOString()]]);
+    expect(countsUntil(parts)).toBe(new Date((T0 + 100 * DAY) * 1000).toISOString());
+    expectCode(() => pinnedParts('openpgp', certificate(ed25519('pinned'), { flags: 1 })), 'PGP_KEY_USE');
   });
 
   it('ends with the certificates of its authorities where it names no end', () => {

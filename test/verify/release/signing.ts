@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { concatBytes, encodeBase64, utf8 } from '../../../src/core/bytes.ts';
 import { sha256 } from '../../../src/core/digest.ts';
 import { type PrivateKey, signWithKey } from '../../../src/core/keys.ts';
-import { wireString } from '../../../src/verify/release/ssh/wire.ts';
+import { wireString } from '../../../src/verify/release/wire.ts';
 
 const idOf = (key: PrivateKey) => sha256(key.publicKey.raw).slice(0, 8);
 

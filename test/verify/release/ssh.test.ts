@@ -11,7 +11,7 @@ import { NO_REVOKED_KEYS, parseRevokedKeys } from '../../../src/verify/release/s
 import { parseSshSignature } from '../../../src/verify/release/ssh/signature.ts';
 import { parseValidity } from '../../../src/verify/release/ssh/validity.ts';
 import { type SshTrust, verifySsh } from '../../../src/verify/release/ssh/verify.ts';
-import { wireString } from '../../../src/verify/release/ssh/wire.ts';
+import { wireString } from '../../../src/verify/release/wire.ts';
 import { expectCode } from '../../support/expect-code.ts';
 import { testKey } from '../../support/keys.ts';
 import { runs } from '../../support/slow.ts';

@@ -19,6 +19,10 @@ export class ReleaseVerify extends DaemonCommand {
         'Signed with an SSH key',
         '$0 release verify tool.tar.gz --ssh-signers allowed_signers --identity dev@example.org',
       ],
+      [
+        'A Debian archive, down to its packages',
+        '$0 release verify InRelease --openpgp debian-archive-keyring.gpg --packages Packages --listed-as main/binary-amd64/Packages --debs debs',
+      ],
       ['An npm package', '$0 release verify tool-1.2.3.tgz --npm tool@1.2.3 --npm-signatures tool.json'],
       ['A signed list of checksums', '$0 release verify tool.tar.gz --sums SHA256SUMS --minisign vendor.pub'],
     ],
@@ -37,9 +41,17 @@ export class ReleaseVerify extends DaemonCommand {
   sshSigners = Option.String('--ssh-signers', { description: 'trust the SSH keys in the allowed signers `FILE`' });
   sshRevoked = Option.String('--ssh-revoked', { description: 'refuse the SSH keys in `FILE`' });
   sshNamespace = Option.String('--ssh-namespace', { description: 'made for the namespace `NAME` (default: file)' });
+  openpgp = Option.String('--openpgp', { description: 'trust the OpenPGP keys in `KEYRING` (gpg --export)' });
+  openpgpSigners = Option.String('--openpgp-signers', {
+    description: '`N` of their owners must have signed (default: 1)',
+  });
   identity = Option.String('--identity', { description: 'it must be signed by `WHO`' });
   key = Option.String('--key', { description: 'trust the public key in `KEY` (PEM, SPKI)' });
   sums = Option.String('--sums', { description: 'what was signed is the list of checksums `FILE`' });
+  listedAs = Option.String('--listed-as', { description: 'FILE, or INDEX, is `PATH` in the list' });
+  sumsRoot = Option.String('--sums-root', { description: 'FILE is the list; its files are in `DIR`' });
+  packages = Option.String('--packages', { description: 'the list has `INDEX` (Packages), which has FILE, a .deb' });
+  debs = Option.String('--debs', { description: 'FILE is the list; what is in `DIR` is in INDEX' });
   provenance = Option.String('--provenance', { description: 'check the SLSA provenance in `FILE`' });
   policy = Option.String('--policy', { description: 'it must say what `POLICY` asks for' });
   sbom = Option.String('--sbom', { description: 'check the files that the signed list `SBOM` has' });

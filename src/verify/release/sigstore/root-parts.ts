@@ -12,7 +12,8 @@ export type DatedPart = {
     | 'transparency log'
     | 'certificate log'
     | 'timestamp authority'
-    | 'registry key';
+    | 'registry key'
+    | 'OpenPGP key';
   /** From outside: an address, or what a registry calls its key. */
   readonly name: string;
   readonly start?: Time;

@@ -6,9 +6,10 @@ import { messageOf } from '../../../core/errors.ts';
 import { type KeyId, type PublicKey, publicKeyFromSpki } from '../../../core/keys.ts';
 import { escapeForTerminal } from '../../../core/terminal-text.ts';
 import { ReleaseError } from '../errors.ts';
+import { rsaProblem } from '../rsa-numbers.ts';
 import { malformedAs } from '../text.ts';
+import { WireReader } from '../wire.ts';
 import { MAX_RSA_BITS, MIN_RSA_BITS, SSH_ED25519 } from './format.ts';
-import { WireReader } from './wire.ts';
 
 /** A key that may make SSH signatures. */
 export type SshPublicKey = {
@@ -100,16 +101,8 @@ function readEcdsa(curve: Curve, reader: WireReader): SshKeyMaterial {
 
 function readRsa(reader: WireReader): SshKeyMaterial {
   const [e, n] = [reader.unsigned(), reader.unsigned()];
-  const bits = n.length * 8 - Math.clz32(n[0] ?? 0) + 24;
-  if (bits < MIN_RSA_BITS || bits > MAX_RSA_BITS) {
-    throw new ReleaseError(
-      'SSH_KEY_WEAK',
-      `an RSA key of ${bits} bits; ${MIN_RSA_BITS} to ${MAX_RSA_BITS} are accepted`,
-    );
-  }
-  // e = 1 makes every message its own signature; an even one is no RSA key.
-  const isExponent = e.length <= 8 && ((e.at(-1) ?? 0) & 1) === 1 && (e.length > 1 || (e[0] ?? 0) >= 3);
-  if (!isExponent) throw new ReleaseError('SSH_KEY_WEAK', 'an RSA key with an exponent that is even, 1 or very long');
+  const problem = rsaProblem(n, e, { min: MIN_RSA_BITS, max: MAX_RSA_BITS });
+  if (problem !== undefined) throw new ReleaseError('SSH_KEY_WEAK', problem);
   return { algorithm: 'rsa', key: keyFromJwk({ kty: 'RSA', e: base64url(e), n: base64url(n) }) };
 }
 

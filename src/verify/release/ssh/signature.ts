@@ -6,9 +6,9 @@ import { escapeForTerminal } from '../../../core/terminal-text.ts';
 import { ReleaseError } from '../errors.ts';
 import { digestOf, type Message } from '../message.ts';
 import { MAX_SIGNATURE_BYTES, malformedAs, readText } from '../text.ts';
+import { WireReader, wireString } from '../wire.ts';
 import { ARMOR_BEGIN, ARMOR_END, ARMOR_LINE, MAGIC, SK_USER_PRESENT, SK_USER_VERIFIED, VERSION } from './format.ts';
 import { type Curve, parseSshPublicKey, type SshKeyMaterial, type SshPublicKey } from './public-key.ts';
-import { WireReader, wireString } from './wire.ts';
 
 export type SshSignature = {
   readonly key: SshPublicKey;

@@ -1,6 +1,6 @@
-import { decodeUtf8, equalBytes } from '../../../core/bytes.ts';
+import { decodeUtf8, equalBytes } from '../../core/bytes.ts';
 
-/** Reads SSH's wire form (RFC 4251 section 5) to its very end. `malformed` makes the error of whoever reads. */
+/** Reads SSH's wire form (RFC 4251 section 5), and OpenPGP's, to its very end. `malformed` makes the error of whoever reads. */
 export class WireReader {
   readonly #bytes: Uint8Array;
   readonly #malformed: (problem: string) => Error;
@@ -23,6 +23,26 @@ export class WireReader {
 
   uint32(): number {
     return Buffer.from(this.take(4)).readUInt32BE();
+  }
+
+  uint16(): number {
+    return Buffer.from(this.take(2)).readUInt16BE();
+  }
+
+  /** All that is left. */
+  rest(): Uint8Array {
+    return this.take(this.#bytes.length - this.#at);
+  }
+
+  /** OpenPGP's number (RFC 9580 section 3.2): its length in bits, then its bytes, of which the first is not zero. */
+  multiprecision(): Uint8Array {
+    const bits = this.uint16();
+    const bytes = this.take(Math.ceil(bits / 8));
+    const [first = 0] = bytes;
+    if (bits === 0 || bytes.length * 8 - Math.clz32(first) + 24 !== bits) {
+      throw this.#malformed('a number in it is not as long as it says');
+    }
+    return bytes;
   }
 
   /** `string`: any bytes. */
