@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs';
-import { basename } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { Report } from '../../core/checks.ts';
 import { escapeForTerminal } from '../../core/terminal-text.ts';
 import { count } from '../../core/wording.ts';
@@ -18,6 +18,9 @@ import { readPackages } from './packages-io.ts';
 import type { ReleaseRequest } from './request.ts';
 import { settle } from './settle.ts';
 import { MAX_FILE_BYTES, readMaterial, readSignature, signaturesBeside } from './signatures-io.ts';
+
+/** What lies beside a Release file and says the same: no list has itself. */
+const ARCHIVE_FILES = ['InRelease', 'Release', 'Release.gpg'];
 
 /** Whether FILE is itself what was signed as a list: by what is asked of it, or by what is in it. */
 export function isList({ file, sums, sumsRoot, debs, trusted }: ReleaseRequest): boolean {
@@ -62,7 +65,14 @@ export async function verifyList(request: ReleaseRequest, { signal }: Watch): Pr
   if (index !== undefined) verification.through(index);
   const message = messageOfBytes(file, bytes);
   verification.list(message, notChecked);
-  const own = [file, ...signatures, ...beside.map(({ path }) => path), ...(packages === undefined ? [] : [packages])];
+  const others = ARCHIVE_FILES.map((name) => join(dirname(file), name));
+  const own = [
+    file,
+    ...signatures,
+    ...beside.map(({ path }) => path),
+    ...others,
+    ...(packages === undefined ? [] : [packages]),
+  ];
   if (sumsRoot !== undefined) {
     const found = await whenGood(verification, () => compareRoot(verification.listed(), sumsRoot, own, signal), signal);
     verification.listedFiles('files', found);

@@ -46,12 +46,15 @@ for (const [name, whole] of Object.entries(CASES)) {
     const said = await trusted(whole);
     expect(said).toBeDefined();
     const parts = (['signature', 'data'] as const).filter((part) => whole[part].length > 0);
-    const bits = parts.flatMap((part) => Array.from({ length: whole[part].length * 8 }, (_, bit) => [part, bit] as const));
+    const bits = parts.flatMap((part) =>
+      Array.from({ length: whole[part].length * 8 }, (_, bit) => [part, bit] as const),
+    );
     const step = runs(7, 1);
     for (const [part, bit] of bits.filter((_, i) => i % step === 0)) {
       const now = await trusted({ ...whole, [part]: flipped(whole[part], bit) });
       // White space at the end of a line is nobody's: it may change, if what is read stays the same.
-      if (now !== undefined) expect([part, bit, now]).toEqual(['signature', bit, name === 'a cleartext' ? said : 'refused']);
+      if (now !== undefined)
+        expect([part, bit, now]).toEqual(['signature', bit, name === 'a cleartext' ? said : 'refused']);
     }
   });
 
