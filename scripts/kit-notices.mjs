@@ -4,6 +4,9 @@ import { join } from 'node:path';
 
 const LICENCE_FILE = /^(?:licen[cs]e|copying|notice)/i;
 const RULE = '-'.repeat(80);
+/** The LGPL asks for the GPL's text beside its own, for the library's source, and that the library can be exchanged. */
+const LESSER = /^LGPL-3/;
+const GPL = 'scripts/gpl-3.0.txt';
 
 /**
  * The licences of packages, one after the other, as their authors wrote them.
@@ -13,9 +16,12 @@ const RULE = '-'.repeat(80);
  */
 export function licences(root, packages) {
   const without = [];
+  let isLesser = false;
   const parts = packages.map((path) => {
     const folder = join(root, path);
-    const { name, version, license, author, homepage } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+    const { name, version, license, author, homepage, repository } = JSON.parse(
+      readFileSync(join(folder, 'package.json'), 'utf8'),
+    );
     const files = readdirSync(folder)
       .filter((file) => LICENCE_FILE.test(file))
       .sort();
@@ -26,10 +32,21 @@ export function licences(root, packages) {
         ? [`Its package has no licence text. It names ${license}${by === undefined ? '' : `, by ${by}`}.`]
         : files.map((file) => readFileSync(join(folder, file), 'utf8').trim());
     const source = homepage === undefined ? '' : `\n${homepage}`;
+    if (LESSER.test(license)) {
+      isLesser = true;
+      texts.unshift(exchangeable({ name, version, path, source: repository?.url }));
+    }
     return `${RULE}\n${name} ${version}: ${license}${source}\n${RULE}\n\n${texts.join('\n\n')}\n`;
   });
+  if (isLesser) parts.push(`${RULE}\n${readFileSync(join(root, GPL), 'utf8').trim()}\n`);
   const head = `DaemonEye itself: see LICENSE. What this kit brings along for it, ${packages.length} packages:\n`;
   return { text: [head, ...parts].join('\n'), without };
+}
+
+function exchangeable({ name, version, path, source }) {
+  return `${name} is a work of its own in files of its own under ${path}, as its authors published them. The program loads
+it from there: put another version of it in their place and that one is used. Its source is version ${version} of
+${source}. The GNU General Public License, which its licence refers to, is at the end.`;
 }
 
 /** @param {{version: string, platform: string}} kit */

@@ -21,7 +21,8 @@ import { main, setup } from './setup.mjs';
 const PARTS = ['bin', 'dist', 'rules', 'keys', 'bundles', 'docs', 'LICENSE', 'README.md'];
 const TOUR = 'scripts/tour';
 /** Of a package: what only compilers, debuggers and readers of its history use. */
-const NOT_RUN = /(?:\.d\.[cm]?ts|\.map|\/CHANGELOG\.md)$|^node_modules\/node-[^/]+\/(?:include|share)\//;
+const NOT_RUN =
+  /(?:\.d\.[cm]?ts|\.map|\/CHANGELOG\.md)$|^node_modules\/(?:node-[^/]+\/(?:include|share)|openpgp\/(?:lightweight|dist\/(?!node\/openpgp\.mjs$)))/;
 /** The build's own notes, with paths of this machine in them. */
 const HIDDEN = /(?:^|\/)\./;
 

@@ -2,17 +2,21 @@ import { spawnSync } from 'node:child_process';
 import { copyFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { utf8 } from '../../src/core/bytes.ts';
+import { encodeHex, utf8 } from '../../src/core/bytes.ts';
+import { sha256 } from '../../src/core/digest.ts';
 import { signWithKey } from '../../src/core/keys.ts';
 import { ensureBuilt, environment, ROOT } from '../support/cli.ts';
 import { testKey } from '../support/keys.ts';
 import { tempDirectory } from '../support/temp.ts';
 import { vectors } from '../support/vectors.ts';
+import { certificate, clearsigned, ed25519, packet, signature } from '../verify/release/openpgp/making.ts';
 import { minisign, minisignKey, signify, signifyKey, sshKeyLine, sshSignature } from '../verify/release/signing.ts';
 
 const MAIN = join(ROOT, 'dist/src/cli/main.js');
 const OURS = testKey('release');
+const PGP = ed25519('release');
 const DATA = Buffer.from('a release\n');
+const HEX = encodeHex(sha256(DATA));
 const SIGSTORE = vectors('sigstore');
 const BEACON =
   'https://github.com/sigstore-conformance/extremely-dangerous-public-oidc-beacon/.github/workflows/extremely-dangerous-oidc-beacon.yml@refs/heads/main';
@@ -37,6 +41,9 @@ function releases(): { cwd: string; lines: string[][] } {
     'signify.pub': signifyKey(OURS),
     signers: `dev@x ${sshKeyLine(OURS)}\n`,
     'key.pem': OURS.publicKey.pem,
+    'a.pgp': packet(2, signature(PGP, DATA)),
+    'ring.gpg': certificate(PGP),
+    InRelease: clearsigned(PGP, `Date: Fri, 01 Jan 2027 00:00:00 UTC\nSHA256:\n ${HEX} ${DATA.length} a\n`),
     SUMS: sums,
     'SUMS.minisig': minisign(OURS, utf8(sums)),
   };
@@ -46,6 +53,8 @@ function releases(): { cwd: string; lines: string[][] } {
     ['a', '--signify', 'signify.pub', '--signature', 'a.signify'],
     ['a', '--ssh-signers', 'signers', '--signature', 'a.ssh'],
     ['a', '--key', 'key.pem', '--signature', 'a.raw'],
+    ['a', '--openpgp', 'ring.gpg', '--signature', 'a.pgp'],
+    ['a', '--openpgp', 'ring.gpg', '--sums', 'InRelease'],
   ];
   if (SIGSTORE !== undefined) {
     copyFileSync(join(SIGSTORE, 'a.txt'), join(cwd, 'a.txt'));

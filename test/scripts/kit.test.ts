@@ -149,8 +149,14 @@ describe('a kit', () => {
       };
       expect(text).toContain(`\n${name} ${version}: ${license}\n`);
       // A package that names no terms may not be handed on.
-      expect([name, license]).toEqual([name, expect.stringMatching(/MIT|ISC|BSD|Apache-2\.0|BlueOak/)]);
+      expect([name, license]).toEqual([name, expect.stringMatching(/MIT|ISC|BSD|Apache-2\.0|BlueOak|^LGPL-3/)]);
     }
+    // What the LGPL asks for: its own text and the GPL's, where the source is, and a file that can be exchanged.
+    expect(text).toContain('GNU LESSER GENERAL PUBLIC LICENSE');
+    expect(/^ *GNU GENERAL PUBLIC LICENSE$/m.test(text)).toBe(true);
+    expect(text).toContain('https://github.com/openpgpjs/openpgpjs');
+    const library = 'node_modules/openpgp/dist/node/openpgp.mjs';
+    expect(readFileSync(join(kit, library))).toEqual(readFileSync(join(ROOT, library)));
     // Node.js and what it is built of.
     expect(text).toContain('OpenSSL');
     expect(laidOut.withoutLicence.every((name) => text.includes(`${name} `))).toBe(true);

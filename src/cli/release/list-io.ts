@@ -47,6 +47,9 @@ export async function verifyList(request: ReleaseRequest, { signal }: Watch): Pr
       'provenance, npm and lists of files are about an artifact, and FILE is a signed list',
     );
   }
+  if (listedAs !== undefined && packages === undefined) {
+    throw usageError('USAGE_OPTION', '--listed-as says where INDEX is in the list; give --packages INDEX too');
+  }
   if ((packages === undefined) !== (debs === undefined)) {
     throw usageError('USAGE_OPTION', '--debs DIR and --packages INDEX go together where FILE is the signed list');
   }
@@ -104,16 +107,22 @@ async function compareRoot(
   signal: AbortSignal,
 ): Promise<Finding> {
   const lines = Map.groupBy(entries, ({ path }) => path);
-  const wanted = (path: string) => lines.get(path)?.map(({ hash }) => hash) ?? [];
+  const byHash = Map.groupBy(entries, hashedPath);
+  const linesOf = (path: string) => {
+    const found = lines.get(path) ?? byHash.get(path);
+    if (found !== undefined) return found;
+    throw new ReleaseError(
+      'SUMS_NOT_LISTED',
+      `there is no line for "${escapeForTerminal(path)}" among ${entries.length}`,
+    );
+  };
   const found: string[] = [];
-  for await (const file of hashedFiles(root, own, wanted, signal)) {
-    const those = lines.get(file.path);
-    if (those === undefined) throw notListed(file.path, entries.length);
-    assertChecksums(messageOf(file), those);
+  for await (const file of hashedFiles(root, own, (path) => linesOf(path).map(({ hash }) => hash), signal)) {
+    assertChecksums(messageOf(file), linesOf(file.path));
     found.push(file.path);
   }
   if (found.length === 0) throw noFiles(root);
-  const missing = lines.size - found.length;
+  const missing = lines.size - found.filter((path) => lines.has(path)).length;
   const reason = `${count(found.length, 'file')} under ${escapeForTerminal(root)} are as listed; ${missing} listed ones are not there`;
   return { reason, detail: { files: found.length, missing } };
 }
@@ -140,8 +149,9 @@ function messageOf({ path, size, digests }: { path: string; size: number; digest
   return { name: path, size, digests: { sha256: '', ...digests } };
 }
 
-function notListed(path: string, lines: number): ReleaseError {
-  return new ReleaseError('SUMS_NOT_LISTED', `there is no line for "${escapeForTerminal(path)}" among ${lines}`);
+/** Where archives keep the same file under its digest (`Acquire-By-Hash`). */
+function hashedPath({ path, hash, hex }: SumsEntry): string {
+  return [...path.split('/').slice(0, -1), 'by-hash', hash.toUpperCase(), hex].join('/');
 }
 
 function noFiles(root: string): ReleaseError {

@@ -261,6 +261,25 @@ describe('release verify with --openpgp', () => {
     expect(codes.slice(at + 1).every(([, code]) => code === 'skipped')).toBe(true);
   });
 
+  it('takes files by their digest where an archive keeps them so, and no others', async () => {
+    const kept = `dist/main/binary-amd64/by-hash/SHA256/${hexOf(PACKAGES)}`;
+    const args = ['@dist/InRelease', '--sums-root', '@dist', ...RING];
+    expect(await codesOf(archive({ [kept]: PACKAGES }), ...args)).toContainEqual(['files', 'pass']);
+    expect(await codesOf(archive({ [kept]: evil }), ...args)).toContainEqual(['files', 'SUMS_MISMATCH']);
+    const elsewhere = kept.replace('main/', '');
+    expect(await codesOf(archive({ [elsewhere]: PACKAGES }), ...args)).toContainEqual(['files', 'SUMS_NOT_LISTED']);
+  });
+
+  it('does not take an announcement or a program for a Release file', async () => {
+    const text = `Hello,\n\nSHA256:\n ${HEX} 1 x\n`;
+    expect(await codesOf(archive({ 'note.asc': clearsigned(OURS, text) }), '@note.asc', ...RING)).toEqual(
+      passing('file', 'openpgp'),
+    );
+    const program = utf8('\x7fELF\nSHA256:\n');
+    const files = { 'tool.tar': program, 'tool.tar.sig': signed(program) };
+    expect(await codesOf(archive(files), '@tool.tar', ...RING)).toEqual(passing('file', 'openpgp'));
+  });
+
   it('wants as many owners as it is told', async () => {
     const both = { 'tool.tar.sig': concatBytes(signed(DATA), signed(DATA, OTHER)) };
     const args = ['@tool.tar', '--openpgp', '@trust/both.gpg', '--openpgp-signers', '2'];

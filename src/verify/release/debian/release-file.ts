@@ -24,9 +24,18 @@ const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', '
 
 const bad = malformedAs('RELEASE_MALFORMED', 'not a Release file');
 
-/** Whether this is meant to be one: it has a list of hashes under a field, as no other list of checksums has. */
+/**
+ * Whether this is meant to be one: nothing but fields before a list of hashes under a field, as neither a list of
+ * checksums has, nor an announcement with hashes in it.
+ */
 export function isReleaseFile(bytes: Uint8Array): boolean {
-  return /^(?:MD5Sum|SHA1|SHA256|SHA512):[ \t]*$/im.test(Buffer.from(bytes).toString('latin1'));
+  const [first = 0] = bytes;
+  // Most files are none by their first byte, and need not become text.
+  if (first <= 0x20 || first >= 0x7f) return false;
+  const text = Buffer.from(bytes).toString('latin1');
+  const list = /^(?:MD5Sum|SHA1|SHA256|SHA512):[ \t]*$/im.exec(text);
+  const before = text.slice(0, list?.index ?? 0).split('\n');
+  return list !== null && before.every((line) => line === '' || /^(?:[ \t]|[A-Za-z][A-Za-z0-9-]*:)/.test(line));
 }
 
 /**

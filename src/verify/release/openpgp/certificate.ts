@@ -4,7 +4,7 @@ import { formatTime, type Time } from '../../../core/time.ts';
 import { ReleaseError } from '../errors.ts';
 import { ALGORITHM, MAY_SIGN, SIGNATURE, SUBPACKET } from './format.ts';
 import type { Candidate, Certificate, KeySignature, Subkey } from './keyring.ts';
-import type { PgpKey, UnusableKey } from './public-key.ts';
+import { type KeyPacket, type PgpKey, readPgpKey } from './public-key.ts';
 import { assertUnderstood, type PgpSignature, parsePgpSignature, strongHash } from './signature.ts';
 
 /** Critical or not, these are either judged here or say nothing about whether a signature counts (preferences). */
@@ -76,9 +76,13 @@ function finish(
   return { key, primary, user: user.text, ...end, certificate: concatBytes(...packets), newest: Math.max(...times) };
 }
 
-function usable(key: PgpKey | UnusableKey): PgpKey {
-  if ('material' in key) return key;
-  throw new ReleaseError(key.problem.code, `${shownKey(key)} is ${key.problem.message}`);
+function usable(key: KeyPacket): PgpKey {
+  try {
+    return readPgpKey(key);
+  } catch (cause) {
+    if (!(cause instanceof ReleaseError)) throw cause;
+    throw new ReleaseError(cause.code, `${shownKey(key)} is ${cause.message}`, { cause });
+  }
 }
 
 /** The newest signature of the owner over one of his names; a name that he took back is none. */
@@ -195,7 +199,7 @@ function assertUse(key: PgpKey, { keyFlags }: PgpSignature): void {
 }
 
 /** As `gpg --fingerprint` groups nothing: what is compared is what is printed. */
-export function shownKey({ fingerprint, algorithm }: PgpKey | UnusableKey): string {
+export function shownKey({ fingerprint, algorithm }: Pick<PgpKey, 'fingerprint' | 'algorithm'>): string {
   const kind = algorithm === ALGORITHM.rsa ? 'RSA key' : 'key';
   return `${kind} ${fingerprint.toUpperCase()}`;
 }

@@ -2,7 +2,7 @@ import { malformedAs, readText } from '../text.ts';
 import { decodeArmor } from './armor.ts';
 import { KEY_ARMOR, MAX_CERTIFICATES, MAX_KEYRING_BYTES, PACKET, SIGNATURE } from './format.ts';
 import { type Packet, splitPackets } from './packets.ts';
-import { type PgpKey, parsePgpKey, type UnusableKey } from './public-key.ts';
+import { type KeyPacket, parseKeyPacket } from './public-key.ts';
 
 /** A signature over a key, unparsed: most of a keyring is other people's, in whatever form. */
 export type KeySignature = Packet & {
@@ -14,14 +14,14 @@ export type UserId = { readonly packet: Packet; readonly text: string; readonly 
 
 export type Subkey = {
   readonly packet: Packet;
-  readonly key: PgpKey | UnusableKey;
+  readonly key: KeyPacket;
   readonly signatures: KeySignature[];
 };
 
 /** A primary key with its user ids and subkeys, as a keyring has it; nothing of it is verified. */
 export type Certificate = {
   readonly packet: Packet;
-  readonly key: PgpKey | UnusableKey;
+  readonly key: KeyPacket;
   /** Directly over the key. */
   readonly signatures: KeySignature[];
   readonly users: UserId[];
@@ -83,7 +83,7 @@ function certificatesIn(packets: readonly Packet[]): Packet[][] {
 }
 
 function readCertificate([first, ...rest]: readonly Packet[]): Certificate | undefined {
-  const key = first === undefined ? undefined : parsePgpKey(first.body);
+  const key = first === undefined ? undefined : parseKeyPacket(first.body);
   if (first === undefined || key === undefined) return undefined;
   const certificate: Certificate = { packet: first, key, signatures: [], users: [], subkeys: [] };
   let { signatures } = certificate;
@@ -99,7 +99,7 @@ function readCertificate([first, ...rest]: readonly Packet[]): Certificate | und
         break;
       }
       case PACKET.publicSubkey: {
-        const subkey = parsePgpKey(packet.body);
+        const subkey = parseKeyPacket(packet.body);
         signatures = [];
         if (subkey !== undefined) certificate.subkeys.push({ packet, key: subkey, signatures });
         break;
@@ -141,11 +141,11 @@ function place(certificate: Certificate, signatures: KeySignature[], signature: 
 }
 
 /** A key that may have made a signature, and the certificate it stands in. */
-export type Candidate = { readonly certificate: Certificate; readonly key: PgpKey | UnusableKey };
+export type Candidate = { readonly certificate: Certificate; readonly key: KeyPacket };
 
 /** The keys that an issuer means. A key id is 64 bits of a SHA-1: two keys can have the same one. */
 export function findKeys({ certificates }: Keyring, issuer: { fingerprint?: string; keyId?: string }): Candidate[] {
-  const isMeant = ({ fingerprint }: PgpKey | UnusableKey) =>
+  const isMeant = ({ fingerprint }: KeyPacket) =>
     issuer.fingerprint === undefined
       ? issuer.keyId !== undefined && fingerprint.endsWith(issuer.keyId)
       : fingerprint === issuer.fingerprint;

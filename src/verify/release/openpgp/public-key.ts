@@ -15,38 +15,44 @@ export type PgpMaterial =
   | { readonly kind: 'rsa' | 'ecdsa'; readonly handle: KeyObject; readonly bytes: number }
   | { readonly kind: 'ed25519'; readonly key: PublicKey; readonly bytes: 32 };
 
-/** A primary key or a subkey, version 4 (section 5.5.2). */
-export type PgpKey = {
+/** A primary key or a subkey, version 4 (section 5.5.2), as a keyring has it. */
+export type KeyPacket = {
   /** 40 digits of lower-case hex. */
   readonly fingerprint: string;
   /** Seconds since 1970. */
   readonly created: number;
   readonly algorithm: number;
+  readonly body: Uint8Array;
+};
+
+/** A key whose numbers were read and are strong. */
+export type PgpKey = Omit<KeyPacket, 'body'> & {
   readonly keyid: KeyId;
   readonly words: string;
   readonly material: PgpMaterial;
 };
 
-/** A key whose signatures never count, and why. */
-export type UnusableKey = Pick<PgpKey, 'fingerprint' | 'created' | 'algorithm'> & { readonly problem: ReleaseError };
-
 const VERSION = 4;
 const bad = malformedAs('PGP_KEYRING_MALFORMED', 'not an OpenPGP key');
 
 /** @returns undefined for a key of another version, whose fingerprint is another too @throws ReleaseError PGP_KEYRING_MALFORMED */
-export function parsePgpKey(body: Uint8Array): PgpKey | UnusableKey | undefined {
+export function parseKeyPacket(body: Uint8Array): KeyPacket | undefined {
   if (body[0] !== VERSION) return undefined;
   const reader = new WireReader(body.subarray(1), bad);
   const [created, algorithm] = [reader.uint32(), reader.byte()];
-  const known = { fingerprint: fingerprintOf(body), created, algorithm };
-  try {
-    const { material, words } = readMaterial(algorithm, reader);
-    reader.end();
-    return { ...known, material, words, keyid: keyidOf(material) };
-  } catch (error) {
-    if (!(error instanceof ReleaseError) || error.code === 'PGP_KEYRING_MALFORMED') throw error;
-    return { ...known, problem: error };
-  }
+  return { fingerprint: fingerprintOf(body), created, algorithm, body };
+}
+
+/**
+ * Reads the numbers of a key, which takes its time: of a keyring, only those of keys that signed something.
+ * @throws ReleaseError PGP_KEYRING_MALFORMED, PGP_KEY_WEAK, PGP_ALGORITHM
+ */
+export function readPgpKey({ body, ...known }: KeyPacket): PgpKey {
+  // Version, time and algorithm stand before them.
+  const reader = new WireReader(body.subarray(6), bad);
+  const { material, words } = readMaterial(known.algorithm, reader);
+  reader.end();
+  return { ...known, material, words, keyid: keyidOf(material) };
 }
 
 /** Section 5.5.4.2. A name and no more: it binds nothing, the keyring is trusted byte for byte. */

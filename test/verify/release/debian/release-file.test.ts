@@ -105,7 +105,8 @@ describe('a Release file', () => {
     expect(isReleaseFile(utf8(GOOD))).toBe(true);
     // One with only weak lists is meant to be one too, and refused as one.
     expect(isReleaseFile(utf8('Date: x\nMD5Sum:\n 0 0 x\n'))).toBe(true);
-    for (const text of [`${A}  x\n`, `SHA256 (x) = ${A}\n`, 'SHA256: x\n', ''])
+    const announcement = `Hello all,\n\nit is out:\n\nSHA256:\n${A}  x\n`;
+    for (const text of [`${A}  x\n`, `SHA256 (x) = ${A}\n`, 'SHA256: x\n', '', announcement])
       expect(isReleaseFile(utf8(text))).toBe(false);
   });
 });

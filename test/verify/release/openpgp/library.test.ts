@@ -1,4 +1,6 @@
 import { webcrypto } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, expect, it, vi } from 'vitest';
 import { utf8 } from '../../../../src/core/bytes.ts';
 import { assertLibraryAccepts } from '../../../../src/verify/release/openpgp/library.ts';
@@ -59,6 +61,17 @@ function weak(): [Uint8Array, string] {
   const key = rsa(1024);
   return [certificate(key), key.fingerprint];
 }
+
+it('is loaded only where an OpenPGP signature is at hand', () => {
+  const src = join(import.meta.dirname, '../../../../src');
+  const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts'));
+  const importing = (pattern: RegExp) => files.filter((path) => pattern.test(readFileSync(join(src, path), 'utf8')));
+  const room = 'verify/release/openpgp';
+  expect(importing(/from 'openpgp'|import\('openpgp'\)/)).toEqual([`${room}/library.ts`]);
+  expect(importing(/['/]library\.ts'/).filter((path) => path.startsWith(room))).toEqual([`${room}/openpgp-method.ts`]);
+  expect(importing(/from '[^']*openpgp-method\.ts'/)).toEqual([]);
+  expect(importing(/import\('[^']*openpgp-method\.ts'\)/)).toEqual(['cli/release/trusted.ts']);
+});
 
 it('accepts a good one', async () => {
   const moment = (T0 + 2 * DAY) * 1000;

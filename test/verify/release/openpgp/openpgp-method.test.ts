@@ -207,12 +207,9 @@ describe('a key', () => {
       certificate(weak, { tail: [subkey(weak, OTHER)] }),
       signed({}, OTHER),
     ],
-    [
-      'PGP_ALGORITHM',
-      'of DSA',
-      packet(6, concatBytes(OURS.body.slice(0, 5), Uint8Array.of(17), OURS.body.slice(6))),
-      dsaSigned(),
-    ],
+    ['PGP_ALGORITHM', 'of DSA', ...of(concatBytes(OURS.body.slice(0, 5), Uint8Array.of(17), OURS.body.slice(6)))],
+    ['PGP_KEYRING_MALFORMED', 'whose point is cut', ...of(OURS.body.slice(0, -1))],
+    ['PGP_KEYRING_MALFORMED', 'with more behind its point', ...of(concatBytes(OURS.body, Uint8Array.of(0)))],
     ['PGP_KEY_REVOKED', 'that was revoked', plain({ direct: [revocation(OURS)] }), signed()],
     ['PGP_KEY_REVOKED', 'that was revoked over SHA-1', plain({ direct: [revocation(OURS, { hash: 2 })] }), signed()],
     ['PGP_KEY_REVOKED', 'that somebody else revoked', plain({ direct: [revocation(OTHER)] }), signed()],
@@ -299,12 +296,11 @@ describe('a key', () => {
     expect(await outcome(bytes, ring, DATA)).toBe(code);
   });
 
-  function dsaSigned() {
-    const ring = parseKeyring(
-      concatBytes(packet(6, concatBytes(OURS.body.slice(0, 5), Uint8Array.of(17), OURS.body.slice(6)))),
-    );
-    const [fingerprint = ''] = ring.certificates.keys();
-    return signed({ hashed: [say.created(T0 + DAY), say.issuer({ ...OURS, fingerprint })], unhashed: [] });
+  /** A keyring with this key, and a signature that names it. */
+  function of(body: Uint8Array): [Uint8Array, Uint8Array] {
+    const ring = packet(6, body);
+    const [fingerprint = ''] = parseKeyring(ring).certificates.keys();
+    return [ring, signed({ hashed: [say.created(T0 + DAY), say.issuer({ ...OURS, fingerprint })], unhashed: [] })];
   }
   function ending() {
     const data = concatBytes(Uint8Array.of(0x99, OURS.body.length >> 8, OURS.body.length & 0xff), OURS.body);
@@ -374,7 +370,6 @@ describe('a keyring', () => {
     ['a private subkey', concatBytes(RING, packet(7, OTHER.body))],
     ['a message', concatBytes(RING, packet(11, utf8('x')))],
     ['a key that is cut', RING.slice(0, -3)],
-    ['a point that is none', certificate({ ...OURS, body: OURS.body.slice(0, -1) })],
     ["GnuPG's database", concatBytes(new Uint8Array(8), utf8('KBXf'), new Uint8Array(20))],
     ['only keys of another version', packet(6, concatBytes(Uint8Array.of(6), OURS.body.slice(1)))],
     ['armour of another kind', utf8(armor('PGP PRIVATE KEY BLOCK', RING))],
