@@ -9,10 +9,12 @@ import { testKey } from '../../support/keys.ts';
 import { leaf, messageBundle, OWN_IDENTITY, OWN_ISSUER, ownRoot, pemOf } from '../../support/sigstore-authority.ts';
 import { tempDirectory } from '../../support/temp.ts';
 import { draftRoot, finishRoot, ok, privateKey } from '../../support/workspace.ts';
+import { certificate, ed25519, packet, signature } from '../../verify/release/openpgp/making.ts';
 import { minisign, minisignKey, signify, signifyKey, sshKeyLine, sshSignature } from '../../verify/release/signing.ts';
 import { registryKeys, registryMetadata } from './npm-material.ts';
 import { DATA, OTHER, OURS } from './place.ts';
 
+const PGP = ed25519('archive');
 const signer = leaf();
 const keyPem = pemOf('PUBLIC KEY', signer.key.publicKey.export({ format: 'der', type: 'spki' }));
 const hex = (content: string | Uint8Array) => createHash('sha256').update(content).digest('hex');
@@ -31,6 +33,7 @@ const PINS: readonly (readonly [name: string, kind: string, content: string | Ui
   ['vendor', 'minisign', minisignKey(OURS)],
   ['openbsd', 'signify', signifyKey(OURS)],
   ['developers', 'ssh-signers', `dev@x ${sshKeyLine(OURS)}\n`],
+  ['archive', 'openpgp', certificate(PGP)],
   ['builder', 'key', keyPem],
   // What the tests run in has a file of this name, and its content is pinned under another name too.
   ['package.json', 'minisign', minisignKey(OURS)],
@@ -110,6 +113,7 @@ describe('an enclave that was brought pinned files', () => {
     here.write('tool.minisig', minisign(OURS, DATA));
     here.write('tool.signify', signify(OURS, DATA));
     here.write('tool.ssh', sshSignature(OURS, DATA));
+    here.write('tool.pgp', packet(2, signature(PGP, DATA)));
     here.write('metadata.json', registryMetadata());
   });
 
@@ -128,6 +132,7 @@ describe('an enclave that was brought pinned files', () => {
       [['--signature', here.at('tool.minisig'), '--minisign', 'vendor'], ['vendor']],
       [['--signature', here.at('tool.signify'), '--signify', 'openbsd'], ['openbsd']],
       [['--signature', here.at('tool.ssh'), '--ssh-signers', 'developers'], ['developers']],
+      [['--signature', here.at('tool.pgp'), '--openpgp', 'archive'], ['archive']],
       [[...npm, '--npm-keys', 'own-registry'], ['own-registry']],
     ];
     for (const [args, names] of ways) {

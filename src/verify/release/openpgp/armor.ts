@@ -15,10 +15,10 @@ const CHECKSUM = /^=([A-Za-z0-9+/]{4})$/;
  */
 export function decodeArmor(lines: readonly string[], label: string, malformed: Malformed): Uint8Array[] {
   const blocks: Uint8Array[] = [];
-  const end = lines.at(-1) === '' ? lines.length - 1 : lines.length;
+  const all = lines.at(-1) === '' ? lines.slice(0, -1) : lines;
   let at = 0;
-  while (at < end) {
-    const { bytes, next } = decodeBlock(lines.slice(0, end), at, label, malformed);
+  while (at < all.length) {
+    const { bytes, next } = decodeBlock(all, at, label, malformed);
     blocks.push(bytes);
     at = next;
   }

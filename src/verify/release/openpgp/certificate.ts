@@ -88,7 +88,7 @@ function usable(key: KeyPacket): PgpKey {
 /** The newest signature of the owner over one of his names; a name that he took back is none. */
 function selfSignature(certificate: Certificate, primary: PgpKey) {
   const named = certificate.users.flatMap((user) => {
-    if (user.signatures.some(({ type }) => type === SIGNATURE.certificationRevocation)) return [];
+    if (user.signatures.some((one) => takesBack(one, primary))) return [];
     const newest = newestOf(own(user.signatures, primary, SIGNATURE.certifications));
     return newest === undefined ? [] : [{ ...newest, user }];
   });
@@ -98,6 +98,13 @@ function selfSignature(certificate: Certificate, primary: PgpKey) {
   }
   assertSound(found.signature, primary);
   return found;
+}
+
+/** Others take back what they said of a name too, which says nothing here. */
+function takesBack(packet: KeySignature, primary: PgpKey): boolean {
+  if (packet.type !== SIGNATURE.certificationRevocation) return false;
+  const signature = parsed(packet);
+  return signature === undefined || signature.issuer.keyId === undefined || isBy(signature, primary);
 }
 
 function binding(certificate: Certificate, primary: PgpKey, subkey: PgpKey): Own & { readonly subkey: Subkey } {

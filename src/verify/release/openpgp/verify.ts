@@ -25,7 +25,7 @@ export type PgpVerdict = {
 };
 
 /**
- * Whether enough owners signed the message. One who signed with several keys counts once. A signature of a key in the
+ * Whether enough owners signed the message. One who signed with several keys counts once, and so do two owners of one key. A signature of a key in the
  * keyring that is not over the message refuses all: it was altered, or the message was. One that the policy refuses, or by
  * a key nobody here knows, counts for nothing.
  * @param isCleartext the message is the text of a cleartext signature
@@ -45,12 +45,11 @@ export function verifySignatures(
     const name = escapeForTerminal(message.name);
     throw new ReleaseError('PGP_SIGNATURE', `the signature by ${shownKey(by.key)} is not one over ${name}`);
   }
-  const owners = new Map(good.map(({ by }) => [by.primary.fingerprint, by.primary.keyid]));
-  if (owners.size < threshold) throw tooFew(judged, owners.size, threshold);
-  const signers = [...owners].map(([fingerprint, keyid]) => {
-    const users = good.flatMap(({ by }) => (by.primary.fingerprint === fingerprint ? [by.user] : []));
-    return { keyid, role: 'openpgp', identity: shownUser(users[0] ?? '') };
-  });
+  // By the numbers of keys: a fingerprint covers a date too, and so one key can have many.
+  const owners = new Map(good.map(({ by }) => [by.primary.keyid, by.user]));
+  const found = Math.min(owners.size, new Set(good.map(({ by }) => by.key.keyid)).size);
+  if (found < threshold) throw tooFew(judged, found, threshold);
+  const signers = [...owners].map(([keyid, user]) => ({ keyid, role: 'openpgp', identity: shownUser(user) }));
   const others = judged.length - good.length;
   const rest = others === 0 ? '' : `; ${count(others, 'other signature')} not counted`;
   return { signers, reason: `signed by ${good.map(describe).join(', and by ')}${rest}`, detail: detailOf(judged) };

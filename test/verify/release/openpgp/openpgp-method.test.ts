@@ -51,11 +51,15 @@ describe('an OpenPGP signature', () => {
     ['by a key that ends later', signed(), certificate(OURS, { self: { more: [say.keyLifetime(30 * DAY)] } })],
     ['beside one by a stranger', concatBytes(signed(), signed({}, OTHER)), RING],
     ['beside one of another version', concatBytes(packet(2, Uint8Array.of(6, 0, 27, 10)), signed()), RING],
+    ['of a key whose name somebody else took back his word on', signed(), certificate(OURS, { tail: [takenBack()] })],
     ['of a key that designates who may revoke it', signed(), certificate(OURS, { direct: [designation()] })],
   ])('counts %s', async (_, bytes, ring) => {
     expect(await outcome(bytes, ring, DATA)).toBe('pass');
   });
 
+  function takenBack() {
+    return packet(2, signature(OTHER, DATA, { type: 0x30 }));
+  }
   function textSignature() {
     return packet(2, signature(OURS, utf8('a release\r\n'), { type: 1 }));
   }
@@ -352,6 +356,22 @@ describe('a threshold', () => {
     );
     const withSubkey = certificate(OURS, { tail: [subkey(OURS, OTHER)] });
     expect(await outcome(two, withSubkey, DATA, { threshold: 2 })).toBe('THRESHOLD_NOT_MET');
+  });
+
+  it('counts one key under two dates once, and one subkey of two owners', async () => {
+    const again = ed25519('ours', T0 + 5);
+    const two = concatBytes(signed(), signed({}, again));
+    const ring = concatBytes(RING, certificate(again));
+    expect(await outcome(two, ring, DATA)).toBe('pass');
+    expect(await outcome(two, ring, DATA, { threshold: 2 })).toBe('THRESHOLD_NOT_MET');
+    const [sub, later] = [ed25519('sub'), ed25519('sub', T0 + 5)];
+    const shared = concatBytes(
+      certificate(OURS, { tail: [subkey(OURS, sub)] }),
+      certificate(OTHER, { tail: [subkey(OTHER, later)] }),
+    );
+    const bySub = concatBytes(signed({}, sub), signed({}, later));
+    expect(await outcome(bySub, shared, DATA)).toBe('pass');
+    expect(await outcome(bySub, shared, DATA, { threshold: 2 })).toBe('THRESHOLD_NOT_MET');
   });
 
   it('is not met by signatures that do not count', async () => {
