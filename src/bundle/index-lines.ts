@@ -98,6 +98,17 @@ export function expectedBlobs(entries: readonly IndexEntry[]): ReadonlyMap<strin
   return blobs;
 }
 
+/**
+ * Blobs in a sentence, by the first file that needs the first of them: `a/b.yaml and 2 more are`, to go on from.
+ * @param blobs hex digests, at least one
+ */
+export function blobsText(entries: readonly IndexEntry[], blobs: readonly string[]): string {
+  const [first = ''] = blobs;
+  const file = entries.find((entry) => (entry.chunks ?? [entry]).some(({ sha256 }) => sha256 === first));
+  const name = file === undefined ? `blob ${first.slice(0, 12)}…` : escapeForTerminal(file.path);
+  return blobs.length === 1 ? `${name} is` : `${name} and ${blobs.length - 1} more are`;
+}
+
 function* splitLines(bytes: Uint8Array): Generator<Uint8Array> {
   for (let from = 0; from < bytes.length; ) {
     const end = bytes.indexOf(NEWLINE, from);

@@ -10,15 +10,15 @@ const FAT_LARGEST = 2 ** 32 - 1;
 
 /**
  * Before anything is written: a stick that fills up after an hour helps nobody.
- * @param out where it is going to be @param bytes in all @param largest of one file
+ * @param out where it is going to be @param bytes in all @param largest of one file @param advice when there is no room
  * @throws BundleError OUTPUT_SPACE; DurableError when the directory isn't there
  */
-export function assertRoom(out: string, bytes: number, largest = bytes): void {
+export function assertRoom(out: string, bytes: number, largest = bytes, advice = 'make room, or split it'): void {
   const directory = dirname(out);
   const { bavail, bsize, type } = statOf(directory);
   const shown = `"${escapeForTerminal(directory)}"`;
   if (bavail * bsize < bytes) {
-    const message = `${bytes} bytes are needed in ${shown}, where ${bavail * bsize} are free: make room, or split it`;
+    const message = `${bytes} bytes are needed in ${shown}, where ${bavail * bsize} are free: ${advice}`;
     throw new BundleError('OUTPUT_SPACE', message);
   }
   if (type === FAT && largest > FAT_LARGEST) {

@@ -5,8 +5,9 @@ import { escapeForTerminal } from '../core/terminal-text.ts';
 import { isPng, readAllCarried, readCarried } from '../ledger/qr-frames.ts';
 import { DaemonCommand } from './command.ts';
 import { usageError } from './errors.ts';
-import { createFilesDurably, type NewFile, readInputFile, refuseExisting } from './files-io.ts';
+import { type NewFile, readInputFile, refuseExisting } from './files-io.ts';
 import { renderQr } from './render/qr.ts';
+import { assertWritable, carryFiles, type Written, writtenText } from './written-io.ts';
 
 /** A picture of a screen, or a few kilobytes of text. */
 const MAX_INPUT_BYTES = 32 * 1024 * 1024;
@@ -48,25 +49,30 @@ export abstract class CarryingCommand extends DaemonCommand {
   png = Option.String('--png', { description: 'write QR codes into `FILE`, or FILE-1, FILE-2 and so on' });
   qr = Option.Boolean('--qr', false, { description: 'draw QR codes on the terminal' });
 
-  /** Before any work. @throws CliError USAGE_OPTION, FILE_EXISTS */
+  /** Before any work. @throws CliError USAGE_OPTION, FILE_EXISTS; as `assertWritable` */
   protected assertWays(): void {
-    const { out, png, qr } = this;
-    if (out === undefined && png === undefined && !qr) {
+    if (this.places.length === 0 && !this.qr) {
       throw usageError('USAGE_OPTION', 'say how it is carried: --out FILE, --png FILE or --qr');
     }
-    refuseExisting([out, png].filter((path) => path !== undefined));
+    refuseExisting(this.places);
+    assertWritable(this.places);
+  }
+
+  /** Where files are about to be written. */
+  protected get places(): readonly string[] {
+    return [this.out, this.png].filter((path) => path !== undefined);
   }
 
   /**
    * Writes the document every way that was asked for.
    * @param code what the QR code holds in place of the document; of QR's alphanumeric alphabet
-   * @returns the files, and what to print
-   * @throws LedgerError QR_TOO_LONG; CliError FILE_EXISTS or FILE_UNWRITABLE; DurableError
+   * @returns the files, how they were read again on each medium, and what to print
+   * @throws LedgerError QR_TOO_LONG; as `carryFiles`
    */
   protected async carry(
     document: Uint8Array,
     code?: string,
-  ): Promise<{ readonly files: string[]; readonly text: string }> {
+  ): Promise<{ readonly files: string[]; readonly written: readonly Written[]; readonly text: string }> {
     const { out, png } = this;
     const files: NewFile[] = out === undefined ? [] : [{ path: out, bytes: document, mode: 0o644 }];
     const drawn: string[] = [];
@@ -79,9 +85,14 @@ export abstract class CarryingCommand extends DaemonCommand {
         if (this.qr) drawn.push(`code ${i + 1} of ${frames.length}`, renderQr(qrModules(frame)));
       });
     }
-    createFilesDurably(files);
+    const written = await carryFiles(files);
     const paths = files.map(({ path }) => path);
-    return { files: paths, text: [...drawn, ...paths.map(escapeForTerminal)].join('\n') };
+    return { files: paths, written, text: [...drawn, ...paths.map(escapeForTerminal)].join('\n') };
+  }
+
+  /** What is to be known at the stick; to follow the result. */
+  protected noteWritten(written: readonly Written[]): void {
+    for (const line of written.flatMap(writtenText)) this.note(line);
   }
 }
 

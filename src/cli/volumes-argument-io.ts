@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import type { BundleReader, Decrypt } from '../bundle/read-io.ts';
-import { openVolumes, volumeAt } from '../bundle/volumes/open-volumes-io.ts';
+import { openVolumes, type VolumeOptions, volumeAt } from '../bundle/volumes/open-volumes-io.ts';
 import type { Lacking, NextVolume } from '../bundle/volumes/volume-set.ts';
 import { decodeUtf8 } from '../core/bytes.ts';
 import { count } from '../core/wording.ts';
@@ -18,9 +18,9 @@ export function volumesName(paths: readonly string[]): string {
 export function openGiven(
   paths: readonly string[],
   context: CliContext,
-  decrypt: Decrypt | undefined,
+  options: VolumeOptions,
 ): () => Promise<BundleReader> {
-  return () => openVolumes(paths, canAsk(context) ? askNext(context, decrypt) : undefined, decrypt);
+  return () => openVolumes(paths, canAsk(context) ? askNext(context, options) : undefined, options);
 }
 
 /** Small: one line an identity, and comments. */
@@ -43,11 +43,11 @@ export function decryptionBy(files: readonly string[]): Decrypt | undefined {
   };
 }
 
-function askNext(context: CliContext, decrypt: Decrypt | undefined): NextVolume {
+function askNext(context: CliContext, options: VolumeOptions): NextVolume {
   return async (lacking) => {
     context.output.note(lackingText(lacking));
     const path = (await askLine(context, 'Path of the next volume (Enter: there is none): ', false)).trim();
-    return path === '' ? undefined : volumeAt(path, decrypt);
+    return path === '' ? undefined : volumeAt(path, options);
   };
 }
 

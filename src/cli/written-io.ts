@@ -1,7 +1,13 @@
+import { createHash } from 'node:crypto';
+import { accessSync, constants, rmSync } from 'node:fs';
+import { dirname } from 'node:path';
 import type { Medium } from '../bundle/medium.ts';
 import { mediumOf } from '../bundle/medium-io.ts';
-import type { ReadBack } from '../bundle/read-back-io.ts';
-import { escapeForTerminal } from '../core/terminal-text.ts';
+import { assertReadsBack, type ReadBack } from '../bundle/read-back-io.ts';
+import { assertRoom } from '../bundle/room-io.ts';
+import { durableErrorFrom } from '../durable/errors.ts';
+import { createFilesDurably, type NewFile } from './files-io.ts';
+import { mediumText } from './render/medium.ts';
 
 /** Where something was written, for the JSON of a command. */
 export type Written = { readonly readBack: ReadBack; readonly medium?: Medium };
@@ -21,8 +27,63 @@ export function writtenText({ readBack, medium }: Written): string[] {
       : "Written through, and read again, though perhaps from the system's cache: look again on arrival.";
   // What lies on the system's own disk is not for carrying.
   if (medium === undefined || medium.mountPoint === '/') return [read];
-  const { mountPoint, fileSystem, serial, label, uuid } = medium;
-  const facts = Object.entries({ serial, label, uuid }).flatMap(([name, fact]) => (fact ? `${name} ${fact}` : []));
-  const place = [`${fileSystem} at ${mountPoint}`, ...facts].map(escapeForTerminal).join(', ');
-  return [read, `Medium: ${place}. Safe to remove once it is unmounted.`];
+  return [read, `Medium: ${mediumText(medium)}. Safe to remove once it is unmounted.`];
+}
+
+/**
+ * Before any work whose outcome could not be written then.
+ * @throws DurableError NOT_FOUND, NO_PERMISSION or READ_ONLY; BundleError OUTPUT_SPACE where not a byte is free
+ */
+export function assertWritable(paths: readonly string[]): void {
+  for (const path of paths) {
+    try {
+      accessSync(dirname(path), constants.W_OK);
+    } catch (cause) {
+      throw durableErrorFrom(cause, 'write into', dirname(path));
+    }
+    assertRoom(path, 1, 1, ADVICE);
+  }
+}
+
+const ADVICE = 'make room there, or choose another place';
+
+/**
+ * Creates small files for carrying, on one medium or on several: room first, then all of them or none, written through,
+ * and each read again and compared.
+ * @returns of each medium how its files were read again
+ * @throws BundleError OUTPUT_SPACE or PACK_MISMATCH, then nothing is left of them; as `createFilesDurably`
+ */
+export async function carryFiles(files: readonly NewFile[]): Promise<readonly Written[]> {
+  for (const [directory, beside] of Map.groupBy(files, ({ path }) => dirname(path))) {
+    const bytes = beside.reduce((sum, file) => sum + file.bytes.length, 0);
+    assertRoom(`${directory}/x`, bytes, bytes, ADVICE);
+  }
+  createFilesDurably(files);
+  try {
+    const written: Written[] = [];
+    for (const { path, bytes } of files) {
+      const digest = createHash('sha256').update(bytes).digest('hex');
+      written.push(writtenTo(path, [await assertReadsBack(path, path, digest)]));
+    }
+    return byMedium(written);
+  } catch (thrown) {
+    for (const { path } of files) removeAnyway(path);
+    throw thrown;
+  }
+}
+
+function byMedium(written: readonly Written[]): readonly Written[] {
+  return [...Map.groupBy(written, ({ medium }) => medium?.mountPoint).values()].map((onIt) => {
+    const [first] = onIt;
+    return onIt.find(({ readBack }) => readBack === 'cache') ?? (first as Written);
+  });
+}
+
+/** What went wrong before is what counts. */
+function removeAnyway(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // The medium is gone: there is nothing to be done about what lies on it.
+  }
 }

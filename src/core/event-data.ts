@@ -169,6 +169,25 @@ export type TrustData = {
   readonly floor: Time;
 };
 
+/** A medium between two sides of a gap: where it was mounted, and what it says of itself. Nothing rests on it. */
+export type MediumData = {
+  readonly mount_point: string;
+  readonly file_system: string;
+  readonly device?: string;
+  readonly removable?: boolean;
+  /** null: it has none, or the system doesn't know it. */
+  readonly serial: string | null;
+  readonly uuid?: string;
+  readonly label?: string;
+};
+
+/** What something came on, or was about to leave on. */
+export type CarriedData = {
+  readonly media?: readonly MediumData[];
+  /** Further ones that a line has no room for. */
+  readonly media_omitted?: number;
+};
+
 export type CollectorStartData = {
   readonly collector_name: string;
   readonly collector_version: string;
@@ -287,7 +306,7 @@ export type EventData = {
     readonly files: number;
     readonly bytes: number;
     readonly signers: readonly KeyId[];
-  };
+  } & CarriedData;
   readonly 'bundle.refused': {
     readonly check: string;
     readonly code: string;
@@ -296,7 +315,7 @@ export type EventData = {
     readonly channel?: string;
     readonly seq?: number;
     readonly floor?: Time;
-  };
+  } & CarriedData;
   readonly 'bundle.rolled-back': {
     readonly channel: string;
     readonly seq: number;
@@ -309,7 +328,7 @@ export type EventData = {
     readonly operator?: string;
     readonly signers?: readonly KeyId[];
     readonly document?: EmbeddedEnvelope;
-  };
+  } & CarriedData;
   readonly 'bundle.revoked': {
     readonly channel: string;
     readonly seq: number;
@@ -320,7 +339,7 @@ export type EventData = {
   };
   readonly 'trust.pinned': TrustData & { readonly fingerprint?: Digest };
   readonly 'trust.rotated': TrustData;
-  readonly 'receipt.issued': { readonly nonce: string };
+  readonly 'receipt.issued': { readonly nonce: string } & CarriedData;
   readonly 'heads.accepted': {
     readonly payload: Digest;
     readonly nonces: readonly string[];

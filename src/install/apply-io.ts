@@ -1,9 +1,11 @@
 import { type BundleDiff, type DiffSide, diffBundles } from '../bundle/diff.ts';
+import { encodeMedia, type Medium } from '../bundle/medium.ts';
 import { openBundle } from '../bundle/read-io.ts';
 import type { BundleStatement } from '../bundle/statement.ts';
 import { decidingCheck, type Report } from '../core/checks.ts';
 import { type Envelope, payloadDigest } from '../core/dsse.ts';
 import { embedEnvelope } from '../core/embedded-envelope.ts';
+import type { CarriedData } from '../core/event-data.ts';
 import { laterTime, type Time } from '../core/time.ts';
 import type { BundleTrust } from '../verify/bundle-verification.ts';
 import { DOWNGRADE } from '../verify/downgrade.ts';
@@ -14,6 +16,7 @@ import { stagedSide, storedSide } from './comparison-io.ts';
 import { allowing, type Downgrade, goingBack } from './going-back.ts';
 import { heldBlobs } from './held-blobs-io.ts';
 import type { LoggedEntry, WritableInstall } from './install-io.ts';
+import { notingVolumes } from './noting-volumes.ts';
 import { storePinnedFiles } from './pinned-files-io.ts';
 import { judgeStatement } from './refused-statement-io.ts';
 import { loadPinnedRoot, storeRoots } from './root-store-io.ts';
@@ -37,6 +40,10 @@ export type ApplyOptions<C = unknown> = Omit<JudgeOptions, 'held'> & {
   /** What this enclave answers to besides the name in its trust root. */
   readonly names?: readonly string[];
   readonly dryRun?: boolean;
+  /** What the bundle came on, as far as it was read; noted in the log. Asked once all was read. */
+  readonly media?: () => readonly Medium[];
+  /** Names of the files that were opened so far, for people to be told what is lacking. */
+  readonly volumes?: () => readonly string[];
   /** Envelope of a downgrade statement: lets one older bundle become active, once. */
   readonly downgrade?: Uint8Array;
   /** Asked with what would change, after everything was verified; false leaves all as it is. */
@@ -86,7 +93,9 @@ export async function applyBundle<C = unknown>(
   );
   const container = typeof bundle === 'string' ? () => openBundle(bundle) : bundle;
   const held = heldBlobs(install.layout, install.state);
-  const judgement = await judgeContainer(container, name, trust, staging, options.content, { ...options, held });
+  const judgement = await notingVolumes(staging, options.volumes, () =>
+    judgeContainer(container, name, trust, staging, options.content, { ...options, held }),
+  );
   options.signal?.throwIfAborted();
   const { report, verification } = judgement;
   if (options.dryRun !== true) await keepNewerRoots(install, pinned, verification.chain, verification.floor);
@@ -95,12 +104,16 @@ export async function applyBundle<C = unknown>(
 
   const { statement, payload } = verification;
   const after = stagedSide(judgement, staging);
+  const carried = encodeMedia(options.media?.() ?? []);
   if (report.verdict !== 'trusted' || statement === undefined || after === undefined) {
     if (options.dryRun === true) return { status: 'refused', ...found() };
     return {
       status: 'refused',
       ...found(),
-      entry: await install.append({ type: 'bundle.refused', data: refusalOf(judgement, install.state) }),
+      entry: await install.append({
+        type: 'bundle.refused',
+        data: { ...refusalOf(judgement, install.state), ...carried },
+      }),
     };
   }
   const channel = install.state.channels.get(statement.channel);
@@ -127,7 +140,7 @@ export async function applyBundle<C = unknown>(
   options.signal?.throwIfAborted();
   // By their digest, before the bundle moves on; a cut before the log entry leaves nothing but files that a pin names.
   storePinnedFiles(install.layout, root, after);
-  const entry = await commit(install, judgement, statement, staging, back);
+  const entry = await commit(install, judgement, statement, staging, { back, carried });
   return { status: 'applied', ...found(), plan, entry };
 }
 
@@ -171,7 +184,7 @@ async function commit(
   { verification, report, staged }: BundleJudgement,
   statement: BundleStatement,
   staging: Staging,
-  back: Downgrade | undefined,
+  { back, carried }: { readonly back: Downgrade | undefined; readonly carried: CarriedData },
 ): Promise<LoggedEntry> {
   const { payload, chain, floor, entries } = verification;
   const root = chain.at(-1);
@@ -187,7 +200,8 @@ async function commit(
     const document = embedEnvelope(back.envelope);
     const from = { from_seq: active.seq, from_payload: active.payload };
     const raised = { root_version: root.version, floor: laterTime(floor, back.document.issuedAt) };
-    const data = { channel, seq, payload, ...from, ...raised, reason: back.document.reason, signers, document };
+    const { reason } = back.document;
+    const data = { channel, seq, payload, ...from, ...raised, reason, signers, document, ...carried };
     return install.append({ type: 'bundle.rolled-back', data });
   }
   const applied: BundleAppliedEvent = {
@@ -201,6 +215,7 @@ async function commit(
     bytes: statement.bytes,
     ...(active === undefined ? {} : { prev_active: active.payload }),
     signers,
+    ...carried,
   };
   return install.append({ type: 'bundle.applied', data: applied });
 }

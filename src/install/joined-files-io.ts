@@ -21,6 +21,11 @@ export function isJoinedName(name: string): boolean {
   return name.startsWith(JOINED);
 }
 
+/** Where the files lie that come in chunks, in the order of the index. */
+export function joinedPath(directory: string, number: number): string {
+  return join(directory, `${JOINED}${number}`);
+}
+
 /** A file that comes in chunks, and how far it has come. */
 type Joined = {
   readonly entry: IndexEntry;
@@ -166,7 +171,7 @@ export class JoinedFiles {
       end += size;
       return { from: end - size, size, written: false };
     });
-    const path = join(this.#directory, `${JOINED}${this.#files.size}`);
+    const path = joinedPath(this.#directory, this.#files.size);
     const file = {
       entry,
       path,
@@ -268,7 +273,7 @@ export class JoinedFiles {
 
 const COPY_BYTES = 1024 * 1024;
 /** Enough to see that nothing was written there yet. */
-const GLANCE_BYTES = 4096;
+export const GLANCE_BYTES = 4096;
 
 /** Left by an earlier run, and ours alone; one that is longer than the file would keep what nobody signed at its end. */
 function isLeftOver({ path, entry }: Joined): boolean {

@@ -1,18 +1,15 @@
-import { existsSync, lstatSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
-import type { Digest } from '../core/digest.ts';
+import { type Medium, parseMedium } from '../bundle/medium.ts';
 import type { Time } from '../core/time.ts';
-import { durableErrorFrom } from '../durable/errors.ts';
 import { checkFreshness } from '../verify/checks/freshness.ts';
 import { VerifyError } from '../verify/errors.ts';
 import { judgeHeads, type KnownHeads, type Place, placeIn } from '../verify/heads.ts';
 import type { TrustRoot } from '../verify/root-document.ts';
 import type { Revocation } from '../verify/standing.ts';
 import type { DataLayout } from './layout.ts';
-import { newestPartial, payloadOfPartial } from './partial-io.ts';
 import { revokedAt } from './standing.ts';
 import type { HeldBundle, InstallState } from './state.ts';
 import { openStoredBundle } from './stored-bundle-io.ts';
+import { type WaitingBundle, waitingBundles } from './waiting-io.ts';
 
 /** How new what is active can be shown to be, at the floor of now. */
 export type ChannelFreshness = {
@@ -21,7 +18,11 @@ export type ChannelFreshness = {
   readonly asOf?: Time;
 };
 
-export type ListedBundle = HeldBundle & { readonly revoked?: Revocation };
+export type ListedBundle = HeldBundle & {
+  readonly revoked?: Revocation;
+  /** What it came on, in that order. */
+  readonly media?: readonly Medium[];
+};
 
 export type ListedChannel = {
   readonly channel: string;
@@ -32,9 +33,6 @@ export type ListedChannel = {
   /** What the accepted heads statement names. */
   readonly newest?: Place & { readonly asOf: Time };
 };
-
-/** A bundle whose statement was verified and of which some files are here, since an apply was interrupted. */
-export type WaitingBundle = { readonly payload: Digest; readonly bytes: number };
 
 /** All that an operator asks of an enclave at a glance. */
 export type Overview = {
@@ -47,13 +45,18 @@ export type Overview = {
  * @throws InstallError STATE_TAMPERED; DurableError
  */
 export function overviewOf(layout: DataLayout, state: InstallState, root: TrustRoot | undefined): Overview {
-  const waiting = waitingIn(layout.staging);
+  const waiting = waitingBundles(layout, state);
   if (root === undefined) return { channels: [], waiting };
   const heads = judgeHeads(root, state.heads?.envelope, state.floor);
   const known = 'document' in heads ? heads.document : undefined;
   const standing = (channel: string, held: HeldBundle): ListedBundle => {
     const revoked = revokedAt(root, state, channel, held);
-    return revoked === undefined ? held : { ...held, revoked };
+    const media = state.media.get(held.payload)?.map(parseMedium);
+    return {
+      ...held,
+      ...(revoked === undefined ? {} : { revoked }),
+      ...(media === undefined ? {} : { media }),
+    };
   };
   const channels = [...state.channels].map(([channel, { highest, active, previous }]) => {
     const newest = placeIn(known, channel);
@@ -84,21 +87,4 @@ function freshnessOf(
     if (!(error instanceof VerifyError)) throw error;
     return { status: 'expired', reason: error.message };
   }
-}
-
-function waitingIn(staging: string): WaitingBundle[] {
-  try {
-    const name = existsSync(staging) ? newestPartial(staging) : undefined;
-    if (name === undefined) return [];
-    const sizes = readdirSync(join(staging, name)).map((file) => spaceOf(join(staging, name, file)));
-    return [{ payload: payloadOfPartial(name), bytes: sizes.reduce((sum, size) => sum + size, 0) }];
-  } catch (cause) {
-    throw durableErrorFrom(cause, 'look into', staging);
-  }
-}
-
-/** A file in chunks has its full size from the start, and holes where chunks are lacking. */
-function spaceOf(path: string): number {
-  const { size, blocks } = lstatSync(path);
-  return Math.min(size, blocks * 512);
 }

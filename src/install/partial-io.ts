@@ -7,6 +7,7 @@ import { encodeHex } from '../core/bytes.ts';
 import { type Digest, parseDigest } from '../core/digest.ts';
 import { durableErrorFrom, errnoOf } from '../durable/errors.ts';
 import { isJoinedName, type JoinedFiles } from './joined-files-io.ts';
+import { isNoteName } from './partial-notes-io.ts';
 
 /** Blobs that an interrupted apply left, so that the next need not read them from the stick again. */
 const PREFIX = 'partial-';
@@ -61,7 +62,7 @@ async function keepSound(
 ): Promise<ReadonlySet<string>> {
   const sound = new Set<string>();
   for (const name of readdirSync(directory)) {
-    if (isJoinedName(name)) continue;
+    if (isJoinedName(name) || isNoteName(name)) continue;
     const path = join(directory, name);
     if (isPlainFile(path, whole.get(name)) && (await hashOf(path, onBytes)) === name) sound.add(name);
     else rmSync(path, { recursive: true, force: true });

@@ -1,3 +1,4 @@
+import { encodeMedia, type Medium } from '../bundle/medium.ts';
 import { decodeUtf8, encodeHex } from '../core/bytes.ts';
 import { encodeEnvelope, signEnvelope } from '../core/dsse.ts';
 import { DaemonEyeError } from '../core/errors.ts';
@@ -26,13 +27,14 @@ export type IssuedReceipt = {
 /**
  * Signs a receipt: what this enclave holds, refused and can prove, under a new nonce. The nonce is logged first; a
  * receipt that gets lost leaves one that nobody answers.
+ * @param media that it is about to be written to
  * @throws InstallError NO_TRUST_ROOT or STATE_TAMPERED; LedgerError; DurableError
  */
-export async function issueReceipt(install: WritableInstall): Promise<IssuedReceipt> {
+export async function issueReceipt(install: WritableInstall, media: readonly Medium[] = []): Promise<IssuedReceipt> {
   const root = loadPinnedRoot(install.layout, install.state);
   const key = loadReceiptKey(install.layout);
   const nonce = encodeHex(install.random(NONCE_BYTES));
-  const entry = await install.append({ type: 'receipt.issued', data: { nonce } });
+  const entry = await install.append({ type: 'receipt.issued', data: { nonce, ...encodeMedia(media) } });
   const { state, host, layout } = install;
   const { notes, unread } = checkpoints(layout, decodeUtf8(await install.checkpoint()));
   const document: ReceiptDocument = {

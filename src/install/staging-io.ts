@@ -14,6 +14,7 @@ import { syncFiles } from '../durable/sync-many-io.ts';
 import { JoinedFiles } from './joined-files-io.ts';
 import { FILES_DIRECTORY } from './layout.ts';
 import { newestPartial, partialDirectory, recoverBlobs } from './partial-io.ts';
+import { noteHead, noteVolumes, type PartialHead } from './partial-notes-io.ts';
 
 /**
  * A private directory (0700) into which a bundle is copied once, while it is hashed. Dispose removes what is left.
@@ -29,10 +30,12 @@ export type Staging = AsyncDisposable & {
   /**
    * Goes on where an earlier run was interrupted, and lets a later one go on where this ends, if it ends before
    * {@link Staging.materialise}. To be called first; without effect when only looking.
-   * @param payload of the bundle, verified
+   * @param payload of the bundle, verified @param head of it, for people to be told what waits here
    * @throws DurableError
    */
-  goOn(payload: Digest): void;
+  goOn(payload: Digest, head: PartialHead): void;
+  /** After {@link goOn}: names of files that were read to their end. @throws DurableError */
+  noteVolumes(names: readonly string[]): void;
   /**
    * What an earlier run left for the files of the last sink. Nothing that lies there is believed without its digest.
    * @param onBytes told how many more bytes were hashed; may throw to end the work
@@ -80,11 +83,15 @@ export function createStaging(parent: string, durable: boolean, { cores }: Stagi
     get blobs() {
       return blobs;
     },
-    goOn(payload) {
+    goOn(payload, head) {
       if (!durable) return;
       partial = partialDirectory(parent, payload);
       createDirectoryDurably(partial);
+      noteHead(partial, head);
       blobs = partial;
+    },
+    noteVolumes(names) {
+      if (partial !== undefined && !isLaidOut) noteVolumes(partial, names);
     },
     sink(entries, onBytes) {
       const bytes = entries.reduce((sum, { size }) => sum + size, 0);

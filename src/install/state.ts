@@ -1,7 +1,7 @@
 import type { Digest } from '../core/digest.ts';
 import { type Envelope, payloadDigest } from '../core/dsse.ts';
 import { parseEmbeddedEnvelope } from '../core/embedded-envelope.ts';
-import type { EventData, TrustData } from '../core/event-data.ts';
+import type { CarriedData, EventData, MediumData, TrustData } from '../core/event-data.ts';
 import type { KeyId } from '../core/keys.ts';
 import { laterTime, type Time } from '../core/time.ts';
 import type { Place } from '../verify/heads.ts';
@@ -34,6 +34,10 @@ export type InstallState = {
   readonly channels: ReadonlyMap<string, ChannelState>;
   /** Whose signatures counted when a bundle was accepted, by its payload: the log says it, no file can unsay it. */
   readonly signers: ReadonlyMap<string, readonly KeyId[]>;
+  /** What each bundle came on when it was last made active, by its payload; nothing for what was never carried. */
+  readonly media: ReadonlyMap<string, readonly MediumData[]>;
+  /** Entries since the last receipt of which a new one would tell. */
+  readonly untold: number;
   /** Nonces of receipts that nobody has answered yet, the newest last. */
   readonly nonces: readonly string[];
   readonly heads?: AcceptedHeads;
@@ -77,6 +81,8 @@ export function initialState(builtAt: Time): InstallState {
     floor: builtAt,
     channels: new Map(),
     signers: new Map(),
+    media: new Map(),
+    untold: 0,
     nonces: [],
     spent: new Set(),
     refused: [],
@@ -93,7 +99,11 @@ const FOLDS: { readonly [Type in InstallEventType]: Fold<Type> } = {
   'bundle.rolled-back': foldRolledBack,
   // It follows from the root and the bundles; it stands in the log for who reads that.
   'bundle.revoked': (state) => state,
-  'receipt.issued': (state, { nonce }) => ({ ...state, nonces: [...state.nonces, nonce].slice(-MAX_OPEN_RECEIPTS) }),
+  'receipt.issued': (state, { nonce }) => ({
+    ...state,
+    nonces: [...state.nonces, nonce].slice(-MAX_OPEN_RECEIPTS),
+    untold: 0,
+  }),
   'heads.accepted': foldHeads,
   'floor.reset': foldReset,
   'floor.raised': foldFloor,
@@ -109,7 +119,25 @@ export function isInstallEvent(type: string): type is InstallEventType {
 export function foldEvent(state: InstallState, event: { readonly type: string; readonly data: unknown }): InstallState {
   if (!isInstallEvent(event.type)) return state;
   const fold = FOLDS[event.type] as (state: InstallState, data: unknown) => InstallState;
-  return fold(state, event.data);
+  const after = fold(state, event.data);
+  return TOLD_BY_RECEIPTS.has(event.type) ? { ...after, untold: state.untold + 1 } : after;
+}
+
+const TOLD_BY_RECEIPTS: ReadonlySet<InstallEventType> = new Set([
+  'trust.rotated',
+  'bundle.applied',
+  'bundle.refused',
+  'bundle.rolled-back',
+]);
+
+/** What became active came on these media; without any, on none. */
+function mediaWith(
+  { media }: InstallState,
+  { payload, media: carried }: CarriedData & { readonly payload: Digest },
+): InstallState['media'] {
+  if (carried === undefined && !media.has(payload)) return media;
+  const others = [...media].filter(([known]) => known !== payload);
+  return new Map(carried === undefined ? others : [...others, [payload, carried]]);
 }
 
 function foldRoot(state: InstallState, { version, payload, floor }: TrustEvent): InstallState {
@@ -128,6 +156,7 @@ function foldApplied(state: InstallState, applied: BundleAppliedEvent): InstallS
     floor: laterTime(state.floor, applied.floor),
     channels: new Map([...state.channels, [applied.channel, channel]]),
     signers: new Map([...state.signers, [applied.payload, applied.signers]]),
+    media: mediaWith(state, applied),
   };
 }
 
@@ -148,6 +177,8 @@ function foldRolledBack(state: InstallState, event: BundleRolledBackEvent): Inst
   return {
     ...foldFloor(state, event),
     signers: signers === undefined ? state.signers : new Map([...state.signers, [event.payload, signers]]),
+    // One step back needs no medium: it came on what it came on before.
+    media: document === undefined ? state.media : mediaWith(state, event),
     channels: new Map([...state.channels, [event.channel, { highest, active }]]),
     spent:
       document === undefined ? state.spent : new Set([...state.spent, payloadDigest(parseEmbeddedEnvelope(document))]),

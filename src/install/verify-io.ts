@@ -157,7 +157,7 @@ async function readInto(
   const joined = verification.entries.filter(({ chunks }) => chunks !== undefined);
   const again = [...joined, ...attestedFiles(verification.entries)];
   watch.expect([...expected.values(), ...again.map(({ size }) => size)]);
-  if (verification.payload !== undefined) staging.goOn(verification.payload);
+  if (verification.payload !== undefined) staging.goOn(verification.payload, { envelope, index });
   const sink = watchedSink(staging.sink(verification.entries, watch.gone), watch.gone);
   const here = await blobsHere(expected, staging, sink, held, watch);
   const findings = await reader.readBlobs(expected, sink, here);

@@ -24,6 +24,8 @@ import { tempDirectory } from '../support/temp.ts';
 
 const hexOf = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 const PAYLOAD = `sha256:${'a'.repeat(64)}` as const;
+/** Nothing is decided by it. */
+const HEAD = { envelope: new Uint8Array(), index: new Uint8Array() };
 
 type Source = { readonly entries: readonly IndexEntry[]; readonly blobs: ReadonlyMap<string, Uint8Array> };
 
@@ -48,7 +50,7 @@ async function* once(bytes: Uint8Array) {
 /** Stages these blobs beside what is there. @returns what was there, and the files when all is */
 async function stage(parent: string, { entries, blobs }: Source, order: readonly string[]) {
   await using staging = createStaging(parent, true);
-  staging.goOn(PAYLOAD);
+  staging.goOn(PAYLOAD, HEAD);
   const sink = staging.sink(entries, () => undefined);
   const left = await staging.recover(() => undefined);
   const receiver = new BlobReceiver(expectedBlobs(entries), sink, left);
@@ -151,7 +153,7 @@ describe('staging that goes on', () => {
     const { parent, source } = await interrupted();
     const looking = async () => {
       await using staging = createStaging(parent, true);
-      staging.goOn(PAYLOAD);
+      staging.goOn(PAYLOAD, HEAD);
       const sink = staging.sink(source.entries, () => undefined);
       try {
         await staging.recover(() => {

@@ -1,12 +1,10 @@
 import { rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { escapeForTerminal } from '../../core/terminal-text.ts';
-import { count } from '../../core/wording.ts';
 import { createDirectoryDurably, temporaryName, writeFileDurably } from '../../durable/files-io.ts';
 import { directoryBlobSink } from '../blob-store-io.ts';
 import { untrusted } from '../errors.ts';
 import { BLOBS_DIRECTORY, BLOBS_HASH, ENVELOPE_NAME, INDEX_NAME, ROOT_DIRECTORY, rootName } from '../format.ts';
-import { expectedBlobs, type IndexEntry } from '../index-lines.ts';
+import { blobsText, expectedBlobs } from '../index-lines.ts';
 import { readUnverified } from '../inspect-io.ts';
 import { assertNewOutput } from '../output-io.ts';
 import { type PackResult, packBundle } from '../pack-io.ts';
@@ -32,7 +30,7 @@ export async function joinVolumes(
   const out = resolve(outFile);
   const [first = '', ...others] = paths;
   assertNewOutput(first, out);
-  const volumes = new VolumeSet([volumeAt(first, decrypt), ...others.map((path) => volumeAt(path, decrypt))]);
+  const volumes = new VolumeSet([volumeAt(first, { decrypt }), ...others.map((path) => volumeAt(path, { decrypt }))]);
   const temporary = temporaryName(out);
   try {
     const { head, index, entries } = await readUnverified(volumes);
@@ -49,18 +47,13 @@ export async function joinVolumes(
       expected,
       watchedSink(sink, (bytes) => watch(bytes, total)),
     );
-    if (mismatched.length > 0) throw untrusted('BLOB_MISMATCH', `${told(mismatched, entries)} damaged in every volume`);
-    if (missing.length > 0) throw untrusted('VOLUMES_INCOMPLETE', `${told(missing, entries)} in none of the volumes`);
+    if (mismatched.length > 0)
+      throw untrusted('BLOB_MISMATCH', `${blobsText(entries, mismatched)} damaged in every volume`);
+    if (missing.length > 0)
+      throw untrusted('VOLUMES_INCOMPLETE', `${blobsText(entries, missing)} in none of the volumes`);
     return await packBundle(temporary, out);
   } finally {
     await volumes.close();
     rmSync(temporary, { recursive: true, force: true });
   }
-}
-
-function told(blobs: readonly string[], entries: readonly IndexEntry[]): string {
-  const [first = ''] = blobs;
-  const entry = entries.find(({ sha256, chunks }) => (chunks ?? [{ sha256 }]).some((blob) => blob.sha256 === first));
-  const of = entry === undefined ? '' : `, the first of ${escapeForTerminal(entry.path)},`;
-  return `${count(blobs.length, 'blob')}${of} ${blobs.length === 1 ? 'is' : 'are'}`;
 }

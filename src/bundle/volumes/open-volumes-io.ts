@@ -3,9 +3,21 @@ import { type Decrypt, openBundle } from '../read-io.ts';
 import type { BundleReader } from '../reader.ts';
 import { type NextVolume, VolumeSet, type VolumeSource } from './volume-set.ts';
 
+export type VolumeOptions = {
+  readonly decrypt?: Decrypt | undefined;
+  /** Told the path of each volume as it is about to be opened: later its stick may be gone. */
+  readonly opening?: (path: string) => void;
+};
+
 /** A volume by its path. */
-export function volumeAt(path: string, decrypt?: Decrypt): VolumeSource {
-  return { name: basename(path), open: () => openBundle(path, decrypt) };
+export function volumeAt(path: string, { decrypt, opening }: VolumeOptions = {}): VolumeSource {
+  return {
+    name: basename(path),
+    open: () => {
+      opening?.(path);
+      return openBundle(path, decrypt);
+    },
+  };
 }
 
 /**
@@ -16,9 +28,10 @@ export function volumeAt(path: string, decrypt?: Decrypt): VolumeSource {
 export async function openVolumes(
   paths: readonly string[],
   next?: NextVolume,
-  decrypt?: Decrypt,
+  options: VolumeOptions = {},
 ): Promise<BundleReader> {
-  const [first = '', ...others] = paths;
-  if (others.length === 0 && next === undefined) return openBundle(first, decrypt);
-  return new VolumeSet([volumeAt(first, decrypt), ...others.map((path) => volumeAt(path, decrypt))], next);
+  const [path = '', ...others] = paths;
+  const first = volumeAt(path, options);
+  if (others.length === 0 && next === undefined) return first.open();
+  return new VolumeSet([first, ...others.map((other) => volumeAt(other, options))], next);
 }

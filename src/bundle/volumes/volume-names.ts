@@ -15,16 +15,35 @@ export function missingVolumes(
   volumes: ReadonlyMap<string, readonly string[] | undefined>,
   lacking: readonly string[],
 ): readonly string[] {
-  const known = [...volumes].flatMap(([name, blobs]) => {
-    const [, prefix, digits] = NUMBERED.exec(name) ?? [];
-    return prefix === undefined ? [] : [{ prefix, number: Number(digits), blobs }];
-  });
+  const last = lastOf([...volumes.keys()]);
+  const atEnd = last === undefined ? undefined : volumes.get(last)?.toSorted();
+  const isCutOff = atEnd !== undefined && lacking.some((sha256) => sha256 > (atEnd.at(-1) ?? ''));
+  return lacking.length === 0 ? [] : namesBetween([...volumes.keys()], isCutOff);
+}
+
+/**
+ * The names that are missing in a row of them; none where these are not names of one set.
+ * @param isCutOff whether it does not end with the last of them; then the last that is returned may stand for more than one
+ */
+export function namesBetween(names: readonly string[], isCutOff: boolean): readonly string[] {
+  const known = names.flatMap((name) => numberedName(name) ?? []);
   const [first] = known;
-  if (lacking.length === 0 || first === undefined || known.some(({ prefix }) => prefix !== first.prefix)) return [];
+  if (first === undefined || known.some(({ prefix }) => prefix !== first.prefix)) return [];
   const present = new Set(known.map(({ number }) => number));
   const last = Math.max(...present);
-  const gaps = Array.from({ length: last - 1 }, (_, i) => i + 1).filter((number) => !present.has(number));
-  const atEnd = known.find(({ number }) => number === last)?.blobs?.toSorted();
-  const isCutOff = atEnd !== undefined && lacking.some((sha256) => sha256 > (atEnd.at(-1) ?? ''));
+  const gaps = Array.from({ length: Math.max(0, last - 1) }, (_, i) => i + 1).filter((number) => !present.has(number));
   return (isCutOff ? [...gaps, last + 1] : gaps).map((number) => volumeName(first.prefix, number));
+}
+
+function lastOf(names: readonly string[]): string | undefined {
+  const numbered = names.flatMap((name) => {
+    const known = numberedName(name);
+    return known === undefined ? [] : [{ name, number: known.number }];
+  });
+  return numbered.sort((a, b) => b.number - a.number)[0]?.name;
+}
+
+function numberedName(name: string): { readonly prefix: string; readonly number: number } | undefined {
+  const [, prefix, digits] = NUMBERED.exec(name) ?? [];
+  return prefix === undefined ? undefined : { prefix, number: Number(digits) };
 }

@@ -1,5 +1,4 @@
-import type { IndexEntry } from '../../bundle/index-lines.ts';
-import { escapeForTerminal } from '../../core/terminal-text.ts';
+import { blobsText, type IndexEntry } from '../../bundle/index-lines.ts';
 import { count } from '../../core/wording.ts';
 import { VerifyError } from '../errors.ts';
 
@@ -13,15 +12,8 @@ export type BlobFindings = { readonly missing: readonly string[]; readonly misma
 export function checkBlobs(entries: readonly IndexEntry[], findings: BlobFindings): string {
   const { missing, mismatched } = findings;
   if (mismatched.length > 0) {
-    throw new VerifyError('BLOB_MISMATCH', `${named(entries, mismatched)} not as signed: changed on the way`);
+    throw new VerifyError('BLOB_MISMATCH', `${blobsText(entries, mismatched)} not as signed: changed on the way`);
   }
-  if (missing.length > 0) throw new VerifyError('BLOB_MISSING', `${named(entries, missing)} missing`);
+  if (missing.length > 0) throw new VerifyError('BLOB_MISSING', `${blobsText(entries, missing)} missing`);
   return `${count(entries.length, 'file')} with the digests that were signed`;
-}
-
-function named(entries: readonly IndexEntry[], blobs: readonly string[]): string {
-  const [first = ''] = blobs;
-  const file = entries.find((entry) => entry.sha256 === first || entry.chunks?.some(({ sha256 }) => sha256 === first));
-  const name = file === undefined ? `blob ${first.slice(0, 12)}…` : escapeForTerminal(file.path);
-  return blobs.length === 1 ? `${name} is` : `${name} and ${blobs.length - 1} more are`;
 }

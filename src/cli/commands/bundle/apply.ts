@@ -1,4 +1,5 @@
 import { Command, Option } from 'clipanion';
+import { MediaSeen } from '../../../bundle/medium-io.ts';
 import { RELEASE } from '../../../core/release.ts';
 import { type ApplyOutcome, type ApplyPlan, applyBundle } from '../../../install/apply-io.ts';
 import { DaemonCommand } from '../../command.ts';
@@ -45,7 +46,9 @@ export class BundleApply extends DaemonCommand {
     await using install = await openInstallHere(this.dataDirectory);
     const { names, problem } = enclaveNames(install, this.context.env);
     if (problem !== undefined) this.note(problem);
-    const open = openGiven(this.bundle, this.context, decryptionBy(this.identities));
+    const seen = new MediaSeen();
+    const decrypt = decryptionBy(this.identities);
+    const open = openGiven(this.bundle, this.context, { decrypt, opening: (path) => seen.note(path) });
     const outcome = await applyBundle(install, open, volumesName(this.bundle), {
       toolVersion: RELEASE.version,
       names,
@@ -54,6 +57,8 @@ export class BundleApply extends DaemonCommand {
       acceptGap: this.acceptGap,
       requireFresh: this.requireFresh,
       dryRun: this.dryRun,
+      media: () => seen.media,
+      volumes: () => seen.files,
       ...(this.downgrade === undefined ? {} : { downgrade: readDocumentFile(this.downgrade) }),
       signal: this.signal,
       progress: this.progress('verifying', { unit: 'bytes' }).update,

@@ -2,17 +2,14 @@ import { Command } from 'clipanion';
 import { RELEASE } from '../../../core/release.ts';
 import { count } from '../../../core/wording.ts';
 import { readInstall } from '../../../install/install-io.ts';
-import {
-  type ChannelFreshness,
-  type ListedChannel,
-  overviewOf,
-  type WaitingBundle,
-} from '../../../install/overview-io.ts';
+import { type ChannelFreshness, type ListedChannel, overviewOf } from '../../../install/overview-io.ts';
 import { loadPinnedRoot } from '../../../install/root-store-io.ts';
 import { revokedBundles } from '../../../install/standing.ts';
 import type { HeldBundle } from '../../../install/state.ts';
+import type { WaitingBundle } from '../../../install/waiting-io.ts';
 import { DaemonCommand } from '../../command.ts';
 import { EXIT, type ExitCode } from '../../exit-codes.ts';
+import { mediumText } from '../../render/medium.ts';
 import { renderRevoked } from '../../render/revoked.ts';
 
 export class BundleList extends DaemonCommand {
@@ -36,6 +33,9 @@ export class BundleList extends DaemonCommand {
       return [
         `${channel.padEnd(width)}  seq ${active.seq} active${taken(active)}${before}, highest ${highest.seq}${fresh}  ${active.payload}`,
         `${' '.repeat(width)}  ${freshnessText(freshness)}`,
+        ...(active.media === undefined
+          ? []
+          : [`${' '.repeat(width)}  came on ${active.media.map(mediumText).join('; ')}`]),
       ];
     });
     const revoked = root === undefined ? [] : revokedBundles(root, state);

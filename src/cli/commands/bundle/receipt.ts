@@ -1,4 +1,6 @@
+import { dirname } from 'node:path';
 import { Command } from 'clipanion';
+import { MediaSeen } from '../../../bundle/medium-io.ts';
 import { parseEnvelope, payloadDigest } from '../../../core/dsse.ts';
 import { escapeForTerminal } from '../../../core/terminal-text.ts';
 import { issueReceipt } from '../../../install/receipt-io.ts';
@@ -27,14 +29,17 @@ export class BundleReceipt extends CarryingCommand {
   async run(): Promise<ExitCode> {
     this.assertWays();
     await using install = await openInstallHere(this.dataDirectory);
-    const { document, bytes, keyid, entry, unread } = await issueReceipt(install);
+    const media = new MediaSeen();
+    for (const place of this.places) media.note(dirname(place));
+    const { document, bytes, keyid, entry, unread } = await issueReceipt(install, media.media);
     const fingerprint = payloadDigest(parseEnvelope(bytes, RECEIPT_PAYLOAD_TYPE, MAX_RECEIPT_BYTES));
     const code = this.out === undefined ? undefined : encodeReceiptTag(fingerprint, document.nonce);
-    const { files, text } = await this.carry(bytes, code);
+    const { files, written, text } = await this.carry(bytes, code);
     this.result(
-      { files, fingerprint, keyid, document, entry },
+      { files, written, fingerprint, keyid, document, entry },
       [...renderReceipt(document), `  fingerprint ${fingerprint}`, text].join('\n'),
     );
+    this.noteWritten(written);
     for (const log of unread) this.note(`The log ${escapeForTerminal(log)} has no head to trust: see ledger verify.`);
     return EXIT.done;
   }

@@ -74,7 +74,7 @@ export class BundleVerify extends DaemonCommand {
       const name = volumesName(this.bundle);
       const progress = this.progress('verifying', { unit: 'bytes' }).update;
       const watch = { signal: this.signal, progress, ...(held === undefined ? {} : { held }) };
-      const open = () => openVolumes(this.bundle, undefined, decryptionBy(this.identities));
+      const open = () => openVolumes(this.bundle, undefined, { decrypt: decryptionBy(this.identities) });
       return (await judgeContainer(open, name, trust, staging, contentCheck, watch)).report;
     } finally {
       rmSync(scratch, { recursive: true, force: true });

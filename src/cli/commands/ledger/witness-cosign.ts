@@ -25,8 +25,12 @@ export class LedgerWitnessCosign extends CarryingCommand {
     const request = await readCarriedFiles(this.requests);
     using witness = Witness.open(this.state);
     const { report, cosigned } = witness.cosign(request, this.now);
-    const carried = cosigned === undefined ? '' : (await this.carry(cosigned)).text;
-    this.result(report, [renderReport(report, this.style), carried].filter((text) => text !== '').join('\n\n'));
+    const carried = cosigned === undefined ? undefined : await this.carry(cosigned);
+    this.result(
+      report,
+      [renderReport(report, this.style), carried?.text ?? ''].filter((text) => text !== '').join('\n\n'),
+    );
+    this.noteWritten(carried?.written ?? []);
     return cosigned === undefined ? EXIT.untrusted : EXIT.done;
   }
 }

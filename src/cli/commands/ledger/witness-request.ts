@@ -33,7 +33,7 @@ export class LedgerWitnessRequest extends CarryingCommand {
     const wanted = this.since === undefined ? undefined : parseWholeNumber(this.since, '--since');
     const { bytes, since, checkpoint, hashes } = await makeRequest(directory, wanted, this.witness);
     const { hash, digest } = readGenesis(directory);
-    const { files, text } = await this.carry(bytes);
+    const { files, written, text } = await this.carry(bytes);
     const { origin, size } = checkpoint;
     const root = `${hash}:${encodeHex(checkpoint.root)}`;
     this.result(
@@ -44,6 +44,7 @@ export class LedgerWitnessRequest extends CarryingCommand {
         text,
       ].join('\n'),
     );
+    this.noteWritten(written);
     return EXIT.done;
   }
 }
