@@ -150,6 +150,10 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: 'verify a bundle and make it the active one',
     load: async () => (await import('./commands/bundle/apply.ts')).BundleApply,
   },
+  'bundle status': {
+    summary: 'tell what is active, waiting, stale and to be done, on one screen',
+    load: async () => (await import('./commands/bundle/status.ts')).BundleStatus,
+  },
   'bundle list': {
     summary: 'list what is active here',
     load: async () => (await import('./commands/bundle/list.ts')).BundleList,

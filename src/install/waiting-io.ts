@@ -66,7 +66,12 @@ function about(
   const here = blobsIn(directory, entries);
   const held = heldBlobs(layout, state);
   const lacking = [...expected].filter(([sha256]) => !here.has(sha256) && !held.has(sha256));
-  const furthest = [...here].sort().at(-1) ?? '';
+  // Blobs are laid out in the order of their digests; what was here before came by no volume.
+  const furthest =
+    [...here]
+      .filter((sha256) => !held.has(sha256))
+      .sort()
+      .at(-1) ?? '';
   const isCutOff = lacking.some(([sha256]) => sha256 > furthest);
   return {
     kind,

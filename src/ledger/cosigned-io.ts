@@ -35,7 +35,7 @@ export async function makeRequest(directory: string, since?: number, witness?: s
   const { checkpoint, note } = reader.head;
   if (checkpoint.size === 0)
     throw new LedgerError('NO_SUCH_ENTRY', 'the log is empty: there is nothing to witness yet');
-  const old = since ?? newestSeen(directory, witness);
+  const old = since ?? newestCosigned(directory, witness);
   const proofSince = async (size: number) => (size === 0 ? [] : await reader.proveConsistency(size, checkpoint.size));
   const proof = await proofSince(old);
   const rotations: CarriedRotation[] = [];
@@ -48,8 +48,13 @@ export async function makeRequest(directory: string, since?: number, witness?: s
   return { bytes, since: old, checkpoint, hashes: proof.length };
 }
 
-/** The size only shapes a request, which the witness judges, so it is read without judging. */
-function newestSeen(directory: string, witness: string | undefined): number {
+/**
+ * How many entries a witness has seen by the notes that came back, which are not judged here: it only shapes a request,
+ * which the witness judges, and what people are told to carry.
+ * @param witness by its name; without it anybody
+ * @throws CoreError for a note that is none; DurableError
+ */
+export function newestCosigned(directory: string, witness?: string): number {
   const sizes = readCosignedNotes(directory).map((note) => {
     const { text, signatures } = parseNote(note);
     const isTheirs = witness === undefined || signatures.some(({ name }) => name === witness);

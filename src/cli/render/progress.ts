@@ -1,7 +1,7 @@
 import type { Writable } from 'node:stream';
 import { escapeForTerminal } from '../../core/terminal-text.ts';
 import type { Style } from './style.ts';
-import { displayWidth } from './text.ts';
+import { cutDisplay, displayWidth } from './text.ts';
 
 export type Progress = {
   /** `done` counts from the start, in the unit of `total`, which may come late or change. */
@@ -92,7 +92,7 @@ export function progressLine(style: Style, state: ProgressState): string {
   for (const fact of rate === undefined ? [] : rateFacts(state, rate)) {
     if (facts.length + fact.length + MOST_BESIDE <= room) facts += `  ${fact}`;
   }
-  const label = shortened(escapeForTerminal(state.label), room - facts.length - (known ? NARROWEST_BAR + 4 : 2));
+  const label = cutDisplay(escapeForTerminal(state.label), room - facts.length - (known ? NARROWEST_BAR + 4 : 2));
   if (!known) return `${label}  ${facts}`;
   const bar = Math.min(WIDEST_BAR, room - displayWidth(label) - facts.length - 4);
   return bar < NARROWEST_BAR ? `${label}  ${facts}` : `${label}  ${barText(style, part, bar)}  ${facts}`;
@@ -108,13 +108,6 @@ function barText(style: Style, part: number, width: number): string {
   const filled = Math.round(part * width);
   const [full, empty] = style.unicode ? ['█', '░'] : ['#', '.'];
   return style.tone('accent', full.repeat(filled) + empty.repeat(width - filled));
-}
-
-function shortened(text: string, width: number): string {
-  if (displayWidth(text) <= width) return text;
-  const characters = [...text];
-  while (characters.length > 0 && displayWidth(characters.join('')) > width - 1) characters.pop();
-  return `${characters.join('')}~`;
 }
 
 /** `999 B`, `1.5 kB`, `412 MB`. */

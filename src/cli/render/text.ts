@@ -43,6 +43,18 @@ export function padDisplay(text: string, width: number): string {
   return text + ' '.repeat(Math.max(0, width - displayWidth(text)));
 }
 
+/** Cut to `width` columns, with a `~` where something is left out. @param text without style sequences */
+export function cutDisplay(text: string, width: number): string {
+  if (displayWidth(text) <= width) return text;
+  let [cut, columns] = ['', 0];
+  for (const character of text) {
+    columns += displayWidth(character);
+    if (columns > width - 1) break;
+    cut += character;
+  }
+  return `${cut}~`;
+}
+
 /** Breaks at spaces into lines of at most `width` columns; only a longer word (a digest) overhangs. */
 export function wrapText(text: string, width: number): string[] {
   const lines: string[] = [];
