@@ -102,8 +102,9 @@ export class UntrustedDirectory {
     return UntrustedFile.open(join(this.#base, name), join(this.path, name), expected);
   }
 
+  /** What was read stands: an error of the medium comes too late to say anything of it. */
   async close(): Promise<void> {
-    await this.#handle?.close();
+    await this.#handle?.close().catch(() => undefined);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

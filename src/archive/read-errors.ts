@@ -30,6 +30,11 @@ export function readErrorFrom(thrown: unknown, path: string): unknown {
       return hostile('DIRECTORY_LINK', `${shown} is a symbolic link; only files and directories are allowed`, thrown);
     case 'ENXIO':
       return hostile('DIRECTORY_SPECIAL', `${shown} is a device, pipe or socket; remove it`, thrown);
+    case 'EIO':
+    case 'ENODEV':
+      return new ArchiveError('READ_FAILED', `can't read ${shown}: the device reports an error: was it pulled?`, {
+        cause: thrown,
+      });
     default:
       return new ArchiveError('READ_FAILED', `can't read ${shown}: ${messageOf(thrown)}`, { cause: thrown });
   }

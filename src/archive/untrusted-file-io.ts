@@ -91,8 +91,9 @@ export class UntrustedFile {
     return concatBytes(...pieces);
   }
 
+  /** What was read stands: an error of the medium comes too late to say anything of it. */
   async close(): Promise<void> {
-    await this.#handle.close();
+    await this.#handle.close().catch(() => undefined);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
-import { constants } from 'node:fs';
-import { type FileHandle, open, rm } from 'node:fs/promises';
+import { constants, renameSync } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { durableErrorFrom } from '../durable/errors.ts';
-import { renameDurably, temporaryName } from '../durable/files-io.ts';
+import { removeAnyway, syncDirectory, temporaryName } from '../durable/files-io.ts';
 import { writeFully } from './blob-store-io.ts';
 import { assertReadsBack, type ReadBack } from './read-back-io.ts';
 
@@ -45,7 +46,7 @@ export class NewTarFile {
       const handle = await open(temporary, O_WRONLY | O_CREAT | O_EXCL | (O_NOFOLLOW ?? 0), PUBLIC_FILE);
       return new NewTarFile(out, temporary, handle);
     } catch (cause) {
-      throw durableErrorFrom(cause, 'create', temporary);
+      throw durableErrorFrom(cause, 'create', out);
     }
   }
 
@@ -70,23 +71,28 @@ export class NewTarFile {
    */
   async finish(): Promise<WrittenFile> {
     await this.#flush();
+    const sha256 = this.#hash.digest('hex');
     try {
       await this.#handle.chmod(PUBLIC_FILE);
       await this.#handle.sync();
+      await this.#handle.close();
     } catch (cause) {
-      throw durableErrorFrom(cause, 'write', this.#temporary);
+      throw durableErrorFrom(cause, 'write', this.#out);
     }
-    await this.#handle.close();
-    const sha256 = this.#hash.digest('hex');
     const readBack = await assertReadsBack(this.#temporary, this.#out, sha256);
-    renameDurably(this.#temporary, this.#out);
+    try {
+      renameSync(this.#temporary, this.#out);
+    } catch (cause) {
+      throw durableErrorFrom(cause, 'write', this.#out);
+    }
+    syncDirectory(dirname(this.#out));
     return { sha256, bytes: this.#bytes, readBack };
   }
 
-  /** Leaves nothing; after {@link finish} it changes nothing. */
+  /** Leaves nothing, where the medium lets us; after {@link finish} it changes nothing. */
   async discard(): Promise<void> {
     await this.#handle.close().catch(() => undefined);
-    await rm(this.#temporary, { force: true });
+    removeAnyway(this.#temporary);
   }
 
   async #flush(): Promise<void> {
@@ -101,7 +107,7 @@ export class NewTarFile {
       this.#hash.update(block);
       await writing;
     } catch (cause) {
-      throw durableErrorFrom(cause, 'write', this.#temporary);
+      throw durableErrorFrom(cause, 'write', this.#out);
     }
   }
 }

@@ -1,9 +1,8 @@
-import { closeSync, existsSync, fstatSync, openSync, readSync, rmSync, statSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { closeSync, existsSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { messageOf } from '../core/errors.ts';
 import { escapeForTerminal } from '../core/terminal-text.ts';
 import { errnoOf } from '../durable/errors.ts';
-import { syncDirectory, writeFileDurably } from '../durable/files-io.ts';
+import { removeAnyway, writeFileDurably } from '../durable/files-io.ts';
 import { CliError } from './errors.ts';
 
 /** For a document someone names on the command line; larger things are streamed, not read. */
@@ -87,8 +86,7 @@ export function createFilesDurably(files: readonly NewFile[]): void {
     }
     for (const { path, bytes, mode } of files) writeFileDurably(path, bytes, { mode });
   } catch (cause) {
-    for (const path of claimed) rmSync(path, { force: true });
-    for (const directory of new Set(claimed.map((path) => dirname(path)))) syncDirectory(directory);
+    for (const path of claimed) removeAnyway(path);
     throw cause;
   }
 }

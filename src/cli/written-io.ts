@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
-import { accessSync, constants, rmSync } from 'node:fs';
+import { accessSync, constants } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Medium } from '../bundle/medium.ts';
 import { mediumOf } from '../bundle/medium-io.ts';
 import { assertReadsBack, type ReadBack } from '../bundle/read-back-io.ts';
 import { assertRoom } from '../bundle/room-io.ts';
 import { durableErrorFrom } from '../durable/errors.ts';
+import { removeAnyway } from '../durable/files-io.ts';
 import { createFilesDurably, type NewFile } from './files-io.ts';
 import { mediumText } from './render/medium.ts';
 
@@ -77,13 +78,4 @@ function byMedium(written: readonly Written[]): readonly Written[] {
     const [first] = onIt;
     return onIt.find(({ readBack }) => readBack === 'cache') ?? (first as Written);
   });
-}
-
-/** What went wrong before is what counts. */
-function removeAnyway(path: string): void {
-  try {
-    rmSync(path, { force: true });
-  } catch {
-    // The medium is gone: there is nothing to be done about what lies on it.
-  }
 }

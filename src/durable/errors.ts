@@ -6,12 +6,17 @@ export type DurableErrorCode = 'LOCKED' | 'NO_SPACE' | 'NO_PERMISSION' | 'READ_O
 /** Anything the file system refuses. */
 export class DurableError extends DaemonEyeError<DurableErrorCode> {}
 
+const GONE = 'the device reports an error: was it pulled, or is it damaged?';
+
 const ERRNO: Readonly<Record<string, readonly [DurableErrorCode, string]>> = {
   ENOSPC: ['NO_SPACE', 'the disk is full; free some space and try again'],
   EDQUOT: ['NO_SPACE', 'the disk quota is used up; free some space and try again'],
   EACCES: ['NO_PERMISSION', 'this user may not; check the owner and mode, or run as the right user'],
   EPERM: ['NO_PERMISSION', 'this user may not; check the owner and mode, or run as the right user'],
   EROFS: ['READ_ONLY', 'the file system is read-only; remount it writable or choose another place'],
+  EIO: ['IO', GONE],
+  ENODEV: ['IO', GONE],
+  ENXIO: ['IO', GONE],
   ENOENT: ['NOT_FOUND', 'it does not exist; check the path'],
 };
 

@@ -38,8 +38,21 @@ export function writeFileDurably(
     renameSync(temporary, path);
     syncNames(path);
   } catch (cause) {
-    rmSync(temporary, { force: true });
+    removeAnyway(temporary);
     throw durableErrorFrom(cause, 'write', path);
+  }
+}
+
+/**
+ * Removes what is of no use after something else went wrong, as far as that can be done: what went wrong first is what
+ * counts, and a medium that was pulled takes nothing back.
+ */
+export function removeAnyway(path: string): void {
+  try {
+    rmSync(path, { recursive: true, force: true });
+    syncDirectory(dirname(path));
+  } catch {
+    // It stays under a name that nobody takes for anything.
   }
 }
 

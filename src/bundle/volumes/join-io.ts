@@ -1,6 +1,5 @@
-import { rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { createDirectoryDurably, temporaryName, writeFileDurably } from '../../durable/files-io.ts';
+import { createDirectoryDurably, removeAnyway, temporaryName, writeFileDurably } from '../../durable/files-io.ts';
 import { directoryBlobSink } from '../blob-store-io.ts';
 import { untrusted } from '../errors.ts';
 import { BLOBS_DIRECTORY, BLOBS_HASH, ENVELOPE_NAME, INDEX_NAME, ROOT_DIRECTORY, rootName } from '../format.ts';
@@ -54,6 +53,6 @@ export async function joinVolumes(
     return await packBundle(temporary, out);
   } finally {
     await volumes.close();
-    rmSync(temporary, { recursive: true, force: true });
+    removeAnyway(temporary);
   }
 }

@@ -1,13 +1,14 @@
-import { rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { encodeTarHeader, TAR_BLOCK, TAR_END_BYTES, tarPadding } from '../../archive/tar-header.ts';
 import { count } from '../../core/wording.ts';
+import { removeAnyway } from '../../durable/files-io.ts';
 import type { BlobSink } from '../blob-receiver.ts';
 import { BundleError, untrusted } from '../errors.ts';
 import { blobName } from '../format.ts';
 import { expectedBlobs } from '../index-lines.ts';
 import { readUnverified, type UnverifiedParts } from '../inspect-io.ts';
-import { assertNewOutput } from '../output-io.ts';
+import { KeptTarFile } from '../kept-tar-file-io.ts';
+import { assertNewOutput, assertOutside, foundAt } from '../output-io.ts';
 import { leadingMembers } from '../pack-io.ts';
 import { openBundle } from '../read-io.ts';
 import { assertRoom } from '../room-io.ts';
@@ -32,6 +33,8 @@ export type Volume = WrittenFile & {
   readonly number: number;
   readonly file: string;
   readonly blobs: number;
+  /** An earlier run left it, the same to the last byte: it was not written again, only read. */
+  readonly kept?: true;
 };
 
 export type SplitResult = {
@@ -45,6 +48,7 @@ export type SplitResult = {
 /**
  * Cuts a bundle into volumes: each is a tar with the whole head and index, and some of the blobs, in the order of
  * their digests. The same bundle and size give the same volumes, so a lost one is made again by its number.
+ * What an interrupted run left is compared and kept, so that the next one completes the set.
  * @param source of the bundle, a directory or tar; every blob is hashed on the way @param prefix volumes are
  *   `<prefix>.001` and so on; each appears complete, durable and read back, or, when anything fails, none of them
  * @throws BundleError SPLIT_SIZE when the largest blob does not fit, or a number is not one of the set; OUTPUT_EXISTS,
@@ -52,7 +56,7 @@ export type SplitResult = {
  */
 export async function splitBundle(source: string, prefix: string, options: SplitOptions): Promise<SplitResult> {
   const out = resolve(prefix);
-  return cut(source, { ...options, nameOf: (number) => volumeName(out, number), leaveOut: new Set() });
+  return cut(source, { ...options, nameOf: (number) => volumeName(out, number), leaveOut: new Set(), keep: true });
 }
 
 /**
@@ -68,12 +72,12 @@ export async function writeDelta(
   options: CutOptions = {},
 ): Promise<Volume & { readonly leftOut: number }> {
   const file = resolve(out);
-  const cutting = { ...options, size: Number.POSITIVE_INFINITY, nameOf: () => file, leaveOut };
+  const cutting = { ...options, size: Number.POSITIVE_INFINITY, nameOf: () => file, leaveOut, keep: false };
   const { volumes, leftOut, missing } = await cut(source, cutting);
   const [delta] = volumes;
   if (delta === undefined) throw new Error('a bundle is at least one volume');
   if (missing > 0) {
-    await rm(file, { force: true });
+    removeAnyway(file);
     const message = `${count(missing, 'blob')} are neither in the bundle nor held by the enclave: take the whole bundle`;
     throw new BundleError('VOLUMES_INCOMPLETE', message, { fault: 'untrusted' });
   }
@@ -83,6 +87,8 @@ export async function writeDelta(
 type Cutting = SplitOptions & {
   readonly nameOf: (number: number) => string;
   readonly leaveOut: ReadonlySet<string>;
+  /** What is there already and the same need not be written again; otherwise nothing may be there. */
+  readonly keep: boolean;
 };
 
 async function cut(source: string, cutting: Cutting): Promise<SplitResult & { readonly leftOut: number }> {
@@ -100,8 +106,10 @@ async function cut(source: string, cutting: Cutting): Promise<SplitResult & { re
       const message = `its index and its largest piece need ${least} bytes a volume, more than ${size}`;
       throw new BundleError('SPLIT_SIZE', message, { fault: 'usage' });
     }
-    assertNewOutput(source, nameOf(Math.min(...(only ?? [1]))));
-    if (only === undefined) assertRoom(nameOf(1), total, Math.min(total, size));
+    const first = nameOf(Math.min(...(only ?? [1])));
+    if (cutting.keep) assertOutside(source, first);
+    else assertNewOutput(source, first);
+    if (only === undefined) assertRoom(first, Math.max(0, total - bytesThere(nameOf)), Math.min(total, size));
     volumes = new VolumeWriter(source, parts, cutting, total);
     const { missing, mismatched } = await reader.readBlobs(expected, volumes, leaveOut);
     if (mismatched.length > 0)
@@ -112,6 +120,16 @@ async function cut(source: string, cutting: Cutting): Promise<SplitResult & { re
     throw thrown;
   } finally {
     await reader.close();
+  }
+}
+
+/** What an earlier run left need not be written again; whether it is that is seen when it is compared. */
+function bytesThere(nameOf: (number: number) => string): number {
+  let bytes = 0;
+  for (let number = 1; ; number += 1) {
+    const found = foundAt(nameOf(number));
+    if (found === undefined) return bytes;
+    bytes += found.size;
   }
 }
 
@@ -134,7 +152,7 @@ class VolumeWriter implements BlobSink {
   #number = 0;
   #bytes = 0;
   #blobs = 0;
-  #file: NewTarFile | undefined;
+  #file: NewTarFile | KeptTarFile | undefined;
 
   constructor(source: string, parts: UnverifiedParts, options: Cutting, total: number) {
     this.#source = source;
@@ -182,7 +200,7 @@ class VolumeWriter implements BlobSink {
 
   async discard(): Promise<void> {
     await this.#file?.discard();
-    for (const { file } of this.#written) await rm(file, { force: true });
+    for (const { file, kept } of this.#written) if (kept === undefined) removeAnyway(file);
   }
 
   async #nextVolume(): Promise<void> {
@@ -192,8 +210,11 @@ class VolumeWriter implements BlobSink {
     this.#blobs = 0;
     if (this.#options.only?.has(this.#number) === false) return;
     const file = this.#options.nameOf(this.#number);
-    assertNewOutput(this.#source, file);
-    this.#file = await NewTarFile.create(file);
+    if (this.#options.keep && foundAt(file) !== undefined) this.#file = await KeptTarFile.open(file);
+    else {
+      assertNewOutput(this.#source, file);
+      this.#file = await NewTarFile.create(file);
+    }
     for (const { name, size, body } of leadingMembers(this.#parts)) {
       await this.#file.write(encodeTarHeader(name, size));
       await this.#file.write(body[0]);
@@ -208,6 +229,7 @@ class VolumeWriter implements BlobSink {
     const written = await file.finish();
     this.#file = undefined;
     const name = this.#options.nameOf(this.#number);
-    this.#written.push({ ...written, number: this.#number, file: name, blobs: this.#blobs });
+    const kept = file instanceof KeptTarFile ? ({ kept: true } as const) : {};
+    this.#written.push({ ...written, number: this.#number, file: name, blobs: this.#blobs, ...kept });
   }
 }

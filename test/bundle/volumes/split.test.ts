@@ -1,10 +1,23 @@
-import { chmodSync, copyFileSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { joinVolumes } from '../../../src/bundle/volumes/join-io.ts';
 import { MEDIA, parseMediaSize } from '../../../src/bundle/volumes/sizes.ts';
 import { splitBundle } from '../../../src/bundle/volumes/split-io.ts';
+import { DaemonEyeError } from '../../../src/core/errors.ts';
 import { expectCode, expectCodeAsync } from '../../support/expect-code.ts';
 import { runs } from '../../support/slow.ts';
 import { tempDirectory } from '../../support/temp.ts';
@@ -87,6 +100,46 @@ describe('splitting', () => {
     expect(namesBeside(out)).toEqual(['v.002']);
     expect(readFileSync(`${out}.002`, 'utf8')).toBe('mine');
     await expectCodeAsync(splitBundle(directory, join(directory, 'v'), { size: SMALL }), 'OUTPUT_INSIDE_SOURCE');
+  });
+
+  it('goes on where it was interrupted: what is there already and the same is kept, and nothing else', async () => {
+    const { directory } = await buildSample(TWELVE);
+    const out = join(tempDirectory(), 'v');
+    const { volumes } = await splitBundle(directory, out, { size: SMALL });
+    const [first = '', second = '', third = ''] = volumes.map(({ file }) => file);
+    const [bytes, stamp] = [readBytes(second), statSync(first).mtimeMs];
+    rmSync(second);
+    const again = await splitBundle(directory, out, { size: SMALL });
+    expect(again.volumes.map(({ kept }) => kept)).toEqual(
+      volumes.map(({ file }) => (file === second ? undefined : true)),
+    );
+    expect(readBytes(second)).toEqual(bytes);
+    expect(statSync(first).mtimeMs).toBe(stamp);
+    expect(again.volumes.map(({ sha256 }) => sha256)).toEqual(volumes.map(({ sha256 }) => sha256));
+
+    const changes: readonly [string, (path: string) => void][] = [
+      ['one byte of it is another', (path) => writeFileSync(path, Buffer.from(bytes).fill('x', bytes.length - 1))],
+      ['it is shorter', (path) => writeFileSync(path, bytes.subarray(0, 700))],
+      ['it is empty', (path) => writeFileSync(path, '')],
+      ['it is longer', (path) => writeFileSync(path, Buffer.concat([bytes, Buffer.alloc(512)]))],
+      ['it is a directory', (path) => mkdirSync(path)],
+      ['it is a pipe', (path) => void execFileSync('mkfifo', [path])],
+    ];
+    for (const [how, change] of changes) {
+      rmSync(second, { recursive: true });
+      rmSync(third);
+      change(second);
+      await expectCodeAsync(splitBundle(directory, out, { size: SMALL }), 'OUTPUT_EXISTS');
+      // Neither what was there nor what is somebody else's is touched; what this run made is gone.
+      expect([how, readBytes(first).length, statSync(second).isFile(), namesBeside(out).includes('v.003')]).toEqual([
+        ...[how, volumes[0]?.bytes, !/directory|pipe/.test(how), false],
+      ]);
+      copyFileSync(first, third);
+    }
+    rmSync(second, { recursive: true });
+    symlinkSync(first, second);
+    await expect(splitBundle(directory, out, { size: SMALL })).rejects.toThrow(DaemonEyeError);
+    expect(readlinkSync(second)).toBe(first);
   });
 
   it('a blob that is not as signed: nothing is written', async () => {

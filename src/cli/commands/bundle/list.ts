@@ -27,7 +27,9 @@ export class BundleList extends DaemonCommand {
       { floor: state.floor, root: state.root ?? null, channels, waiting, openReceipts: state.nonces.length },
       [
         ...(channels.length > 0 ? channels.flatMap((one) => lines(one, width)) : ['no bundle has been applied yet']),
-        ...waiting.map((bundle) => `waiting: ${[bundle.payload, ...waitingText(bundle, Number.POSITIVE_INFINITY)].join('\n  ')}`),
+        ...waiting.map(
+          (bundle) => `waiting: ${[bundle.payload, ...waitingText(bundle, Number.POSITIVE_INFINITY)].join('\n  ')}`,
+        ),
         `time floor ${state.floor}`,
         ...carried.map((step) => `carry out: ${stepText(step)}`),
         ...renderRevoked(revoked, this.style),

@@ -13,7 +13,8 @@ export class BundleSplit extends DaemonCommand {
   static override usage = Command.Usage({
     description: 'Cut a bundle into volumes that fit a medium; each is checkable alone, in any order.',
     details:
-      'Writes F.001, F.002 and so on. The same bundle and size give the same volumes: --only makes a lost one again. ' +
+      'Writes F.001, F.002 and so on. The same bundle and size give the same volumes: --only makes a lost one again, ' +
+      'and what an interrupted run left is compared and kept. ' +
       'Sizes: 650M, 650MB, or fat32, cd, dvd, dvd-dl, bd. A volume holds the whole index and at least one piece of at ' +
       'most 64 MiB.',
     examples: [
@@ -39,7 +40,8 @@ export class BundleSplit extends DaemonCommand {
       progress: bar.update,
     });
     const lines = volumes.map(
-      ({ file, bytes, sha256 }) => `${escapeForTerminal(file)}  ${bytes} bytes  sha256:${sha256}`,
+      ({ file, bytes, sha256, kept }) =>
+        `${escapeForTerminal(file)}  ${bytes} bytes  sha256:${sha256}${kept === undefined ? '' : '  was here already'}`,
     );
     const written = writtenTo(
       volumes[0]?.file ?? prefix,
