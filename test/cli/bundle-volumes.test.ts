@@ -19,6 +19,9 @@ type Looked = {
   readonly lacking: { readonly blobs: number; readonly volumes: readonly string[] };
 };
 
+type Applied = { readonly report: { readonly checks: readonly { readonly status: string; readonly code?: string }[] } };
+type Place = { readonly channel: string; readonly active: { readonly seq: number } };
+
 const RULES = readdirSync(join(ROOT, 'rules/linux')).filter((name) => name.endsWith('.yaml'));
 
 /** A publisher whose bundle `one` holds every rule of the library but the last, and `two` all of them. */
@@ -217,6 +220,47 @@ describe('an encrypted bundle by the commands', () => {
       1,
     );
     expect(readdirSync(at('')).filter((name) => name.startsWith('x') || name.startsWith('.x'))).toEqual([]);
+  });
+});
+
+describe('an encrypted bundle that is not the one it is said to be', () => {
+  it('is judged by what is inside: its channel, its place, and who may sign there', async () => {
+    const { at } = publisher();
+    const identity = await generateIdentity();
+    writeFileSync(at('us.key'), identity);
+    const recipient = await identityToRecipient(identity);
+    const build = async (name: string, kind: string, channel: string) => {
+      const place = ['--kind', kind, '--channel', channel, '--root', at('root'), '--out', at(name)];
+      await ok('bundle', 'build', at(kind === 'config' ? 'config.source' : 'one.source'), ...place);
+      await ok('bundle', 'sign', at(name), '--key', privateKey('alice'));
+    };
+    mkdirSync(at('config.source'));
+    writeFileSync(at('config.source/config.yaml'), 'agent:\n  interval_ms: 500\n');
+    await build('other', 'rules', 'rules/other');
+    await build('settings', 'config', 'config/enclave');
+    for (const name of ['one', 'two', 'other', 'settings']) {
+      await ok('bundle', 'pack', at(name), '--recipient', recipient, '--out', at(`${name}.age`));
+    }
+    // Each arrives under the name of what was expected.
+    const apply = async (name: string) => {
+      cpSync(at(`${name}.age`), at('rules-linux-3.bundle.tar.age'));
+      const args = ['--identity', at('us.key'), '--yes', '--data', at('data'), '--json'];
+      const ran = await inside(['bundle', 'apply', at('rules-linux-3.bundle.tar.age'), ...args]);
+      const { report } = jsonOf<Applied>(ran, 'bundle-apply');
+      return [ran.code, report.checks.find(({ status }) => status === 'fail')?.code];
+    };
+    const active = async () =>
+      (await told<{ channels: Place[] }>('bundle', 'list', '--data', at('data'))).channels.map(
+        ({ channel, active: { seq } }) => `${channel} ${seq}`,
+      );
+    expect(await apply('settings')).toEqual([3, 'ROLE_NOT_HELD']);
+    expect(await active()).toEqual([]);
+    expect(await apply('two')).toEqual([0, undefined]);
+    // Of another channel: there it may go, and nowhere else.
+    expect(await apply('other')).toEqual([0, undefined]);
+    expect(await active()).toEqual(['rules/linux 2', 'rules/other 1']);
+    expect(await apply('one')).toEqual([3, 'SEQUENCE_REPLAY']);
+    expect(await active()).toEqual(['rules/linux 2', 'rules/other 1']);
   });
 });
 
