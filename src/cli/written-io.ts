@@ -55,9 +55,9 @@ const ADVICE = 'make room there, or choose another place';
  * @throws BundleError OUTPUT_SPACE or PACK_MISMATCH, then nothing is left of them; as `createFilesDurably`
  */
 export async function carryFiles(files: readonly NewFile[]): Promise<readonly Written[]> {
-  for (const [directory, beside] of Map.groupBy(files, ({ path }) => dirname(path))) {
+  for (const beside of Map.groupBy(files, ({ path }) => dirname(path)).values()) {
     const bytes = beside.reduce((sum, file) => sum + file.bytes.length, 0);
-    assertRoom(`${directory}/x`, bytes, bytes, ADVICE);
+    for (const { path } of beside.slice(0, 1)) assertRoom(path, bytes, bytes, ADVICE);
   }
   createFilesDurably(files);
   try {
