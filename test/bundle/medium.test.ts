@@ -221,10 +221,18 @@ function mountedStick(): { readonly directory: string; readonly again: (...optio
   mkdirSync(directory);
   writeFileSync(image, '');
   truncateSync(image, 16 * 1024 * 1024);
-  const run = (command: string, ...args: string[]) => execFileSync(command, args, { stdio: 'pipe' });
+  const run = (command: string, ...args: string[]) => execFileSync(command, args, { stdio: 'pipe', encoding: 'utf8' });
+  let device: string;
   try {
     run('mkfs.ext4', '-q', image);
-    run('mount', '-o', 'loop', image, directory);
+    // Attached once: one that a mount attaches by itself may still be there when the next one wants another.
+    device = run('losetup', '--find', '--show', image).trim();
+  } catch {
+    return undefined;
+  }
+  onTestFinished(() => void run('losetup', '--detach', device));
+  try {
+    run('mount', device, directory);
   } catch {
     return undefined;
   }
@@ -233,7 +241,7 @@ function mountedStick(): { readonly directory: string; readonly again: (...optio
     directory,
     again: (...options) => {
       run('umount', directory);
-      run('mount', '-o', ['loop', ...options].join(','), image, directory);
+      run('mount', '-o', options.join(','), device, directory);
     },
   };
 }
