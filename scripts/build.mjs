@@ -1,9 +1,13 @@
-// Compiles src/ into dist/, only when something changed, and leaves nothing there that src/ no longer has.
+// Compiles src/ into dist/, and schemas/ into the validators there; only when something changed, and leaves nothing
+// there that src/ no longer has.
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
 import { pinnedNode, ROOT, SetupError, toolEnvironment } from './runtime.mjs';
 import { announce, capture } from './steps.mjs';
+
+/** What makes the validators; plain TypeScript on the pinned Node.js. */
+const VALIDATORS = 'scripts/validators.ts';
 
 /** Where to build, for tests that build elsewhere. */
 export const PROJECT = { root: ROOT, dist: join(ROOT, 'dist') };
@@ -20,10 +24,19 @@ export async function build({ quiet = false } = {}) {
     const step = quiet ? undefined : announce('build');
     const tsc = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
     const args = [tsc, '-p', join(ROOT, 'tsconfig.build.json')];
-    const { ok, output } = await capture(pinnedNode(), args, { cwd: ROOT, env: toolEnvironment() });
-    if (!ok) {
+    const options = { cwd: ROOT, env: toolEnvironment() };
+    const compiled = await capture(pinnedNode(), args, options);
+    // Also after an error of types: what the compiler wrote runs all the same.
+    const validators = existsSync(join(ROOT, VALIDATORS))
+      ? await capture(pinnedNode(), [join(ROOT, VALIDATORS)], options)
+      : { ok: true, output: '' };
+    for (const [what, { ok, output }] of [
+      ['the sources do not compile', compiled],
+      ['the schemas do not compile', validators],
+    ]) {
+      if (ok) continue;
       step?.failed();
-      throw new SetupError(`the sources do not compile:\n${output.trimEnd()}`);
+      throw new SetupError(`${what}:\n${output.trimEnd()}`);
     }
     const removed = removeStale();
     writeFileSync(stampFile(), state);
@@ -51,6 +64,7 @@ function fingerprint() {
     'tsconfig.json',
     'tsconfig.build.json',
     'package-lock.json',
+    ...[VALIDATORS].filter((file) => existsSync(join(ROOT, file))),
   ];
   for (const file of files.sort()) {
     const { size, mtimeMs } = statSync(join(ROOT, file));

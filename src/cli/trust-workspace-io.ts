@@ -1,6 +1,5 @@
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import rootSchema from '../../schemas/root.schema.json' with { type: 'json' };
 import { MAX_ROOT_BYTES, ROOT_PAYLOAD_TYPE } from '../bundle/format.ts';
 import { equalBytes } from '../core/bytes.ts';
 import { type Envelope, encodeEnvelope, mergeSignatures, parseEnvelope, payloadDigest } from '../core/dsse.ts';
@@ -10,6 +9,7 @@ import { validateSchema } from '../core/schema.ts';
 import { parseStrictJson } from '../core/strict-json.ts';
 import { escapeForTerminal } from '../core/terminal-text.ts';
 import { createDirectoryDurably, writeFileDurably } from '../durable/files-io.ts';
+import { DRAFT_SCHEMA } from '../verify/draft-schema.ts';
 import type { DroppedRevocations } from '../verify/dropped-revocations.ts';
 import { verifyRootChain } from '../verify/root-chain.ts';
 import type { RootDocument, TrustRoot } from '../verify/root-document.ts';
@@ -27,13 +27,6 @@ import { assertRevocationsKept } from './taken-back.ts';
 const DRAFT = 'draft.json';
 const SIGNING = 'draft.root.dsse.json';
 const FINISHED = /^([1-9][0-9]*)\.root\.dsse\.json$/;
-
-/** A draft is a root that may still lack keys. Whether its roles add up is judged before anybody signs it. */
-const DRAFT_SCHEMA = {
-  ...rootSchema,
-  $id: `${rootSchema.$id}:draft`,
-  properties: { ...rootSchema.properties, keys: { ...rootSchema.properties.keys, minProperties: 0 } },
-};
 
 /** The finished chain, verified. @throws VerifyError when it doesn't hold together */
 export function readChain(directory: string): readonly TrustRoot[] {

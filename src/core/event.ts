@@ -12,8 +12,10 @@ export function isEventType(type: string): type is EventType {
   return Object.hasOwn(definitions, `data.${type}`);
 }
 
+type DataSchema = { readonly $schema: string; readonly $id: string; readonly $ref: string; readonly $defs: object };
+
 /** Made when first met: a collector that only sees processes compiles only their schemas. */
-const schemas = new Map<EventType, object>();
+const schemas = new Map<EventType, DataSchema>();
 
 /**
  * Checks `data` against what the contract says of `type`.
@@ -26,16 +28,20 @@ export function validateEvent(type: string, data: unknown): EventData[EventType]
   if (!isEventType(type)) {
     throw new CoreError('SCHEMA_MISMATCH', `${JSON.stringify(type)} is not a type of event`);
   }
-  let schema = schemas.get(type);
-  if (schema === undefined) {
-    schema = standalone(`data.${type}`);
-    schemas.set(type, schema);
-  }
-  return validateSchema<EventData[EventType]>(schema, data);
+  return validateSchema<EventData[EventType]>(eventDataSchema(type), data);
 }
 
-/** One definition with all it refers to, as a schema of its own. */
-function standalone(name: string): object {
+/** What the contract says of the data of one type, with all it refers to, as a schema of its own; always the same object. */
+export function eventDataSchema(type: EventType): DataSchema {
+  const known = schemas.get(type);
+  if (known !== undefined) return known;
+  const schema = standalone(type);
+  schemas.set(type, schema);
+  return schema;
+}
+
+function standalone(type: EventType): DataSchema {
+  const name = `data.${type}`;
   const $defs: { [name: string]: object } = {};
   const pending = [name];
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
@@ -45,7 +51,7 @@ function standalone(name: string): object {
     for (const [, referred] of JSON.stringify(definition).matchAll(/"#\/\$defs\/([^"]+)"/g))
       pending.push(referred ?? '');
   }
-  return { $schema: eventSchema.$schema, $ref: `#/$defs/${name}`, $defs };
+  return { $schema: eventSchema.$schema, $id: `${eventSchema.$id}:${type}`, $ref: `#/$defs/${name}`, $defs };
 }
 
 export type EntityParts = {

@@ -55,7 +55,7 @@ export function procmondMain(): string {
  * - `--permission` withholds network, child processes, workers, addons, WASI and the inspector, since nothing of them
  *   is granted. It may read everything, which is its work, and write in its log and its sealed values.
  * - `--freeze-flags-after-init`: V8's tracing flags, set at run time, write files past the permission model.
- * - Not `--disallow-code-generation-from-strings`: the ledger checks its genesis with ajv, which compiles its schemas.
+ * - `--disallow-code-generation-from-strings`, except from the sources, where ajv still has to compile the schemas.
  * - node:sqlite, which the ledger's lock needs, is native and bound by none of this: procmond gives it up by itself as
  *   soon as the lock is held (collector/native-doors-io.ts).
  * @param main another main file, for tests
@@ -70,6 +70,7 @@ export function procmondArguments(options: ProcmondOptions, main: string = procm
     `--allow-fs-write=${log}`,
     `--allow-fs-write=${sealed}`,
     '--freeze-flags-after-init',
+    ...(extname(main) === '.ts' ? [] : ['--disallow-code-generation-from-strings']),
     '--disable-proto=throw',
     '--max-old-space-size=64',
     '--max-semi-space-size=2',

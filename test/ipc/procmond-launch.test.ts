@@ -28,6 +28,12 @@ describe('how procmond is started', () => {
     expect(args).toContain('--permission');
   });
 
+  it('lets it make no code from strings, unless it runs from its sources, where schemas are compiled', () => {
+    const flag = '--disallow-code-generation-from-strings';
+    expect(procmondArguments(OPTIONS, '/main.js')).toContain(flag);
+    expect(procmondArguments(OPTIONS, '/main.ts')).not.toContain(flag);
+  });
+
   it.each(['data', '/da*ta', '/data/*', ''])('refuses the directory %j, which would grant more', (data) => {
     expectCode(() => procmondArguments({ ...OPTIONS, log: data }), 'LAUNCH_OPTIONS');
     expectCode(() => procmondArguments({ ...OPTIONS, sealed: data }), 'LAUNCH_OPTIONS');
