@@ -5,7 +5,7 @@
 import { writeSync } from 'node:fs';
 import type * as agent from '../../src/agent/agent-io.ts';
 import type * as surroundings from '../../src/ledger/surroundings-io.ts';
-import { compiled } from './compiled.ts';
+import { compiled } from '../support/compiled.ts';
 
 const [data = '', intervalMs = '50'] = process.argv.slice(2);
 const { runAgent } = await compiled<typeof agent>('agent/agent-io.js');

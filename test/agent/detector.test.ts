@@ -11,8 +11,8 @@ import { parseRule } from '../../src/rules/parse.ts';
 import type { Cell } from '../../src/sandbox/protocol.ts';
 import type * as sandboxes from '../../src/sandbox/sandbox-io.ts';
 import { ensureBuilt } from '../support/cli.ts';
+import { compiled } from '../support/compiled.ts';
 import { tempDirectory } from '../support/temp.ts';
-import { compiled } from './compiled.ts';
 import { rule } from './stage.ts';
 
 const SOURCE = { channel: 'test', seq: 1, payload: sha256Digest(utf8('')), path: 'test.yaml' };

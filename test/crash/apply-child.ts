@@ -1,8 +1,14 @@
 /** Changes what is active, for a test that kills it: `node apply-child.ts apply|rollback DATA BUNDLE|CHANNEL`. */
-import { applyBundle } from '../../src/install/apply-io.ts';
-import { openInstall } from '../../src/install/install-io.ts';
-import { rollBack } from '../../src/install/rollback-io.ts';
-import { systemSurroundings } from '../../src/ledger/surroundings-io.ts';
+import type * as apply from '../../src/install/apply-io.ts';
+import type * as opening from '../../src/install/install-io.ts';
+import type * as rollback from '../../src/install/rollback-io.ts';
+import type * as surroundings from '../../src/ledger/surroundings-io.ts';
+import { compiled } from '../support/compiled.ts';
+
+const { applyBundle } = await compiled<typeof apply>('install/apply-io.js');
+const { openInstall } = await compiled<typeof opening>('install/install-io.js');
+const { rollBack } = await compiled<typeof rollback>('install/rollback-io.js');
+const { systemSurroundings } = await compiled<typeof surroundings>('ledger/surroundings-io.js');
 
 const [what = '', data = '', subject = ''] = process.argv.slice(2);
 const actor = { type: 'process', id: 'test' } as const;

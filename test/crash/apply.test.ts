@@ -1,10 +1,11 @@
 import { cpSync, existsSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import type { Digest } from '../../src/core/digest.ts';
 import { applyBundle } from '../../src/install/apply-io.ts';
 import { rollBack } from '../../src/install/rollback-io.ts';
 import type { ChannelState } from '../../src/install/state.ts';
+import { ensureBuilt } from '../support/cli.ts';
 import { anyContent, CHANNEL, makeBundle, makeEnclave, open } from '../support/enclave.ts';
 import { SLOW } from '../support/slow.ts';
 import { tempDirectory } from '../support/temp.ts';
@@ -73,6 +74,8 @@ async function aRollback(): Promise<Stage> {
 }
 
 describe.skipIf(!canTrace)('killed at a system call', () => {
+  beforeAll(ensureBuilt);
+
   it.each([
     ['an apply', anApply],
     ['a rollback', aRollback],

@@ -2,12 +2,14 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { concatBytes } from '../../src/core/bytes.ts';
 import { type Checkpoint, verifyCheckpoint } from '../../src/core/checkpoint.ts';
 import { type LedgerFile, type OpenLedgerFile, openLedgerFile } from '../../src/ledger/ledger-file-io.ts';
 import { openLedgerReader } from '../../src/ledger/reader-io.ts';
 import { append, expectTrusted, filesBelow, logKey, open, origin, testLedger } from '../ledger/ledger-support.ts';
+import { ensureBuilt } from '../support/cli.ts';
+import { testKeyPem } from '../support/keys.ts';
 import { runs } from '../support/slow.ts';
 import { tempDirectory } from '../support/temp.ts';
 
@@ -158,7 +160,18 @@ const ENTRIES = 'entries/000000000000.ndjson';
 
 /** Runs the child and makes some of its system calls fail. @returns what it printed, line by line */
 function straced(directory: string, options: readonly string[], what: string): string[] {
-  const command = ['-f', '-qq', '-o', '/dev/null', ...options, process.execPath, CHILD, directory, what];
+  const command = [
+    '-f',
+    '-qq',
+    '-o',
+    '/dev/null',
+    ...options,
+    process.execPath,
+    CHILD,
+    directory,
+    what,
+    testKeyPem('log'),
+  ];
   const { stdout } = spawnSync('strace', command, { encoding: 'utf8', timeout: 120_000 });
   return stdout.trimEnd().split('\n');
 }
@@ -168,6 +181,8 @@ function canStrace(): boolean {
 }
 
 describe.skipIf(!canStrace())('system calls that really fail (strace)', () => {
+  beforeAll(ensureBuilt);
+
   it.each([
     ['fdatasync:error=EIO:when=4+', 'LEDGER_STOPPED'],
     ['pwrite64:error=EIO:when=6+', 'IO'],

@@ -7,8 +7,8 @@ import { promisify } from 'node:util';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type Checkpoint, signCheckpoint } from '../../src/core/checkpoint.ts';
 import { readGenesis, requireHeads } from '../../src/ledger/open-io.ts';
-import { inside } from '../support/cli.ts';
-import { testKey } from '../support/keys.ts';
+import { ensureBuilt, inside } from '../support/cli.ts';
+import { testKey, testKeyPem } from '../support/keys.ts';
 import { runs, SLOW } from '../support/slow.ts';
 import { tempDirectory } from '../support/temp.ts';
 import {
@@ -123,7 +123,9 @@ describe('a copy of a log that is being written', () => {
 
   it('of a writer at full speed, by cp -a, as often as it is made', { timeout: runs(120_000, 3_600_000) }, async () => {
     const { directory } = await testLedger({ rotate: 64 });
-    const child = spawn(process.execPath, [join(import.meta.dirname, 'writer-child.ts'), directory], {
+    await ensureBuilt();
+    const args = [join(import.meta.dirname, 'writer-child.ts'), directory, testKeyPem('log')];
+    const child = spawn(process.execPath, args, {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     onTestFinished(() => void child.kill('SIGKILL'));

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { expect, it, onTestFinished } from 'vitest';
+import { beforeAll, expect, it, onTestFinished } from 'vitest';
 import { encodeHex, utf8 } from '../../src/core/bytes.ts';
 import { parseCheckpoint } from '../../src/core/checkpoint.ts';
 import { formatDigest, HASHES } from '../../src/core/digest.ts';
@@ -15,12 +15,18 @@ import { parseHistoryLine } from '../../src/ledger/history.ts';
 import { readGenesis, requireHeads } from '../../src/ledger/open-io.ts';
 import { openLedgerReader } from '../../src/ledger/reader-io.ts';
 import { systemSurroundings } from '../../src/ledger/surroundings-io.ts';
+import { ensureBuilt } from '../support/cli.ts';
+import { testKeyPem } from '../support/keys.ts';
 import { runs } from '../support/slow.ts';
 import { expectTrusted, logKey, open, origin, testLedger } from './ledger-support.ts';
 
+beforeAll(ensureBuilt);
+
 function spawnWriter(directory: string) {
   const script = join(import.meta.dirname, 'writer-child.ts');
-  const child = spawn(process.execPath, [script, directory], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [script, directory, testKeyPem('log')], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   onTestFinished(() => void child.kill('SIGKILL'));
   return child;
 }

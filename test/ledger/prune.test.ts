@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { utf8 } from '../../src/core/bytes.ts';
 import type { Digest } from '../../src/core/digest.ts';
 import { formatPrivateKey } from '../../src/core/keys.ts';
@@ -13,9 +13,9 @@ import { rotateLedger } from '../../src/ledger/rotate-io.ts';
 import { pruneSealed } from '../../src/seal/prune-io.ts';
 import type { EnrollableRole } from '../../src/verify/enrolment-document.ts';
 import { ENCLAVE, enrolOperator } from '../forensics/evidence/sample.ts';
-import { expectError, inside, jsonOf } from '../support/cli.ts';
+import { ensureBuilt, expectError, inside, jsonOf } from '../support/cli.ts';
 import { expectCode, expectCodeAsync } from '../support/expect-code.ts';
-import { testKey } from '../support/keys.ts';
+import { testKey, testKeyPem } from '../support/keys.ts';
 import { SLOW } from '../support/slow.ts';
 import { tempDirectory } from '../support/temp.ts';
 import { rootDocument, rootFile } from '../support/trust.ts';
@@ -208,6 +208,8 @@ describe('ledger prune', () => {
 });
 
 describe.skipIf(!canTrace)('killed at a system call (needs strace)', () => {
+  beforeAll(ensureBuilt);
+
   it('a prune leaves a log that verifies, and the same call again finishes it', {
     timeout: SLOW ? 900_000 : 120_000,
   }, async () => {
@@ -222,7 +224,8 @@ describe.skipIf(!canTrace)('killed at a system call (needs strace)', () => {
         const [copy, values] = [join(folder, 'log'), join(folder, 'sealed')];
         cpSync(directory, copy, { recursive: true });
         cpSync(sealed, values, { recursive: true });
-        if (!killedAt(call, nth, [copy, JSON.stringify({ document, order }), values])) break;
+        const args = [copy, JSON.stringify({ document, order }), values, testKeyPem('log')];
+        if (!killedAt(call, nth, args)) break;
         killed += 1;
         const report = await expectTrusted(copy);
         outcomes.add(Number(check(report, 'lines').detail?.['pruned'] ?? 0));

@@ -1,13 +1,16 @@
-import { systemSurroundings } from '../../src/ledger/surroundings-io.ts';
-import { openLedgerWriter } from '../../src/ledger/writer-io.ts';
-import { testKey } from '../support/keys.ts';
+import type * as keys from '../../src/core/keys.ts';
+import type * as surroundings from '../../src/ledger/surroundings-io.ts';
+import type * as writing from '../../src/ledger/writer-io.ts';
+import { compiled } from '../support/compiled.ts';
 
-// Appends to the log named on the command line, many entries at a time, and prints each one that is acknowledged.
-const writer = await openLedgerWriter({
-  directory: process.argv[2] ?? '',
-  key: testKey('log'),
-  ...systemSurroundings(),
-});
+const { parsePrivateKey } = await compiled<typeof keys>('core/keys.js');
+const { systemSurroundings } = await compiled<typeof surroundings>('ledger/surroundings-io.js');
+const { openLedgerWriter } = await compiled<typeof writing>('ledger/writer-io.js');
+
+// Appends to the log named on the command line, with the key that follows as PEM, many entries at a time, and prints
+// each one that is acknowledged.
+const [directory = '', pem = ''] = process.argv.slice(2);
+const writer = await openLedgerWriter({ directory, key: parsePrivateKey(pem), ...systemSurroundings() });
 
 async function appendForever(worker: number): Promise<void> {
   for (let i = 0; ; i += 1) {

@@ -1,10 +1,11 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it, vi } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { createDuckdbSandbox } from '../../src/sandbox/duckdb-sandbox-io.ts';
 import { type FenceName, fencedCommand, fencesFor } from '../../src/sandbox/fence.ts';
 import { fenceTools } from '../../src/sandbox/fence-io.ts';
+import { ensureBuilt } from '../support/cli.ts';
 import { tempDirectory } from '../support/temp.ts';
 import { makeDatabase } from './duckdb-sample.ts';
 
@@ -116,6 +117,8 @@ describe('without a fence', () => {
 });
 
 describe.skipIf(process.platform !== 'linux')('when the parent is killed', () => {
+  beforeAll(ensureBuilt);
+
   it.each([...fences, 'none'])('nothing goes on asking (%s)', async (fence) => {
     const database = await makeDatabase(tempDirectory());
     const parent = spawn(process.execPath, [join(import.meta.dirname, 'duckdb-parent-main.ts'), database, fence], {

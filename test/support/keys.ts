@@ -10,9 +10,14 @@ const made = new Map<string, PrivateKey>();
 export function testKey(name: string): PrivateKey {
   const known = made.get(name);
   if (known !== undefined) return known;
-  const seed = sha256(utf8(`daemoneye test key ${name}`));
-  const der = Buffer.from(concatBytes(PKCS8_PREFIX, seed));
-  const key = parsePrivateKey(formatPrivateKey(createPrivateKey({ key: der, format: 'der', type: 'pkcs8' })));
+  const key = parsePrivateKey(testKeyPem(name));
   made.set(name, key);
   return key;
+}
+
+/** The same as text, for another process. */
+export function testKeyPem(name: string): string {
+  const seed = sha256(utf8(`daemoneye test key ${name}`));
+  const der = Buffer.from(concatBytes(PKCS8_PREFIX, seed));
+  return formatPrivateKey(createPrivateKey({ key: der, format: 'der', type: 'pkcs8' }));
 }
