@@ -8,8 +8,8 @@ import type { ChannelState } from '../../src/install/state.ts';
 import { ensureBuilt } from '../support/cli.ts';
 import { anyContent, CHANNEL, makeBundle, makeEnclave, open } from '../support/enclave.ts';
 import { SLOW } from '../support/slow.ts';
+import { callsMade, canTrace, killedAt } from '../support/strace.ts';
 import { tempDirectory } from '../support/temp.ts';
-import { canTrace, killedAt } from './killed-at.ts';
 
 const CHILD = join(import.meta.dirname, 'apply-child.ts');
 /**
@@ -21,8 +21,6 @@ const CALLS = ['rename', 'fsync', 'fdatasync', 'symlink', 'rmdir', 'pwrite64'];
 const MORE = ['mkdir', 'unlink', 'ftruncate', 'fchmod', 'chmod', 'write'];
 /** Under `SLOW=1` every call, and every kind; otherwise the first few and some of the rest. */
 const following = (nth: number): number => (SLOW || nth < 3 ? nth + 1 : nth + 17);
-
-if (!canTrace) console.warn('SKIPPED: killing an apply at its system calls needs strace');
 
 type Stage = {
   readonly data: string;
@@ -83,14 +81,20 @@ describe.skipIf(!canTrace)('killed at a system call', () => {
     '%s leaves the old bundle or the new one, and the next command mends the rest',
     async (what, stage) => {
       const staged = await stage();
+      const command = () => {
+        const copy = join(tempDirectory(), 'data');
+        cpSync(staged.data, copy, { recursive: true, verbatimSymlinks: true });
+        return { copy, args: [CHILD, ...staged.args(copy)] };
+      };
       const killed: Record<string, number> = {};
-      for (const call of SLOW ? [...CALLS, ...MORE] : CALLS) {
-        killed[call] = 0;
-        for (let nth = 1; ; nth = following(nth)) {
-          const copy = join(tempDirectory(), 'data');
-          cpSync(staged.data, copy, { recursive: true, verbatimSymlinks: true });
-          if (!killedAt(call, nth, CHILD, staged.args(copy))) break;
-          killed[call] += 1;
+      const calls = SLOW ? [...CALLS, ...MORE] : CALLS;
+      const made = callsMade(calls, command().args);
+      for (const call of calls) {
+        const times = made.get(call) ?? 0;
+        for (let nth = 1; nth <= times; nth = following(nth)) {
+          const { copy, args } = command();
+          if (!killedAt(call, nth, args)) break;
+          killed[call] = (killed[call] ?? 0) + 1;
           await expectOldOrNew(copy, staged);
           rmSync(dirname(copy), { recursive: true });
         }

@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import fc from 'fast-check';
@@ -11,6 +10,7 @@ import { append, expectTrusted, filesBelow, logKey, open, origin, testLedger } f
 import { ensureBuilt } from '../support/cli.ts';
 import { testKeyPem } from '../support/keys.ts';
 import { runs } from '../support/slow.ts';
+import { canTrace, straced } from '../support/strace.ts';
 import { tempDirectory } from '../support/temp.ts';
 
 type Operation =
@@ -159,28 +159,12 @@ const CHILD = join(import.meta.dirname, 'ledger-child.ts');
 const ENTRIES = 'entries/000000000000.ndjson';
 
 /** Runs the child and makes some of its system calls fail. @returns what it printed, line by line */
-function straced(directory: string, options: readonly string[], what: string): string[] {
-  const command = [
-    '-f',
-    '-qq',
-    '-o',
-    '/dev/null',
-    ...options,
-    process.execPath,
-    CHILD,
-    directory,
-    what,
-    testKeyPem('log'),
-  ];
-  const { stdout } = spawnSync('strace', command, { encoding: 'utf8', timeout: 120_000 });
+function tampered(directory: string, options: readonly string[], what: string): string[] {
+  const { stdout } = straced(options, [CHILD, directory, what, testKeyPem('log')]);
   return stdout.trimEnd().split('\n');
 }
 
-function canStrace(): boolean {
-  return spawnSync('strace', ['-f', '-qq', '-o', '/dev/null', 'true']).status === 0;
-}
-
-describe.skipIf(!canStrace())('system calls that really fail (strace)', () => {
+describe.skipIf(!canTrace)('system calls that really fail (strace)', () => {
   beforeAll(ensureBuilt);
 
   it.each([
@@ -196,7 +180,7 @@ describe.skipIf(!canStrace())('system calls that really fail (strace)', () => {
     async (inject, code) => {
       const { directory } = await testLedger({ lines: 3 });
       const injected = inject.split(' ').flatMap((one) => ['-e', `inject=${one}`]);
-      const words = straced(directory, ['-P', join(directory, ENTRIES), ...injected], 'append');
+      const words = tampered(directory, ['-P', join(directory, ENTRIES), ...injected], 'append');
       expect(words.at(-1)).toBe(`failed ${code}`);
       const acknowledged = words.filter((word) => word.startsWith('acknowledged ')).length;
       expect(acknowledged).toBeGreaterThan(1);
@@ -209,7 +193,7 @@ describe.skipIf(!canStrace())('system calls that really fail (strace)', () => {
   it('a rename that fails leaves no half of a new log behind', { timeout: 120_000 }, () => {
     const parent = tempDirectory();
     const inject = ['-e', 'inject=rename,renameat,renameat2:error=EIO'];
-    expect(straced(join(parent, 'log'), inject, 'create')).toEqual(['failed IO']);
+    expect(tampered(join(parent, 'log'), inject, 'create')).toEqual(['failed IO']);
     expect(readdirSync(parent)).toEqual([]);
   });
 });

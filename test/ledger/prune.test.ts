@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -17,6 +16,7 @@ import { ensureBuilt, expectError, inside, jsonOf } from '../support/cli.ts';
 import { expectCode, expectCodeAsync } from '../support/expect-code.ts';
 import { testKey, testKeyPem } from '../support/keys.ts';
 import { SLOW } from '../support/slow.ts';
+import { callsMade, canTrace, killedAt } from '../support/strace.ts';
 import { tempDirectory } from '../support/temp.ts';
 import { rootDocument, rootFile } from '../support/trust.ts';
 import {
@@ -35,8 +35,6 @@ import {
 import { keptValues, pruneApproval, sealedValuesLog } from './prune-support.ts';
 
 const CHILD = join(import.meta.dirname, 'prune-child.ts');
-const canTrace = spawnSync('strace', ['-e', 'trace=none', 'true']).status === 0;
-if (!canTrace) console.warn('SKIPPED: killing a prune at its system calls needs strace');
 
 async function prune(directory: string, to: number, changes: Partial<PruneOrder> = {}, minimumAge = 0) {
   const approval = await pruneApproval(directory, to, changes);
@@ -216,15 +214,22 @@ describe.skipIf(!canTrace)('killed at a system call (needs strace)', () => {
     const { directory, sealed, commits } = await sealedValuesLog([0, 3, 10], 15);
     const { document, order } = await pruneApproval(directory, 12);
     const outcomes = new Set<number>();
-    for (const call of ['fdatasync', 'fsync', 'unlink', 'rename', 'pwrite64']) {
+    const command = () => {
+      const folder = tempDirectory();
+      const [copy, values] = [join(folder, 'log'), join(folder, 'sealed')];
+      cpSync(directory, copy, { recursive: true });
+      cpSync(sealed, values, { recursive: true });
+      const args = [CHILD, copy, JSON.stringify({ document, order }), values, testKeyPem('log')];
+      return { copy, values, args };
+    };
+    const calls = ['fdatasync', 'fsync', 'unlink', 'rename', 'pwrite64'];
+    const made = callsMade(calls, command().args);
+    for (const call of calls) {
+      const times = made.get(call) ?? 0;
       let killed = 0;
       // Between two removals lies what is neither old nor new, so each is met.
-      for (let nth = 1; ; nth += SLOW || call === 'unlink' ? 1 : 8) {
-        const folder = tempDirectory();
-        const [copy, values] = [join(folder, 'log'), join(folder, 'sealed')];
-        cpSync(directory, copy, { recursive: true });
-        cpSync(sealed, values, { recursive: true });
-        const args = [copy, JSON.stringify({ document, order }), values, testKeyPem('log')];
+      for (let nth = 1; nth <= times; nth += SLOW || call === 'unlink' ? 1 : 8) {
+        const { copy, values, args } = command();
         if (!killedAt(call, nth, args)) break;
         killed += 1;
         const report = await expectTrusted(copy);
@@ -244,15 +249,3 @@ describe.skipIf(!canTrace)('killed at a system call (needs strace)', () => {
     expect(outcomes.size).toBeGreaterThan(1);
   });
 });
-
-/** @returns whether it came to the nth such call; otherwise it ended well */
-function killedAt(call: string, nth: number, args: readonly string[]): boolean {
-  const inject = `inject=${call}:signal=SIGKILL:when=${nth}`;
-  const strace = ['-f', '-qqq', '-o', '/dev/null', '-e', `trace=${call}`, '-e', inject];
-  // strace counts a thread's calls, each for itself: with one thread for all asynchronous ones, none stays uncounted.
-  const env = { ...process.env, UV_THREADPOOL_SIZE: '1' };
-  const { status, signal, stderr } = spawnSync('strace', [...strace, process.execPath, CHILD, ...args], { env });
-  if (status === 0) return false;
-  expect([status, signal], stderr.toString()).toEqual([null, 'SIGKILL']);
-  return true;
-}
