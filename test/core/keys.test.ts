@@ -140,6 +140,19 @@ describe('signatures of documents', () => {
     }
   });
 
+  it('verify again and again, and still nothing else does, however the same bytes are cut', () => {
+    const again = () => expect(verifyWithKey(key.publicKey, message, signature)).toBe(true);
+    again();
+    again();
+    const { raw } = key.publicKey;
+    const [first = 0, ...rest] = message;
+    expect(verifyEd25519(raw, Uint8Array.from(rest), Uint8Array.of(...signature, first))).toBe(false);
+    expect(verifyEd25519(raw, Uint8Array.of(signature[63] ?? 0, ...message), signature.slice(0, 63))).toBe(false);
+    expect(verifyEd25519(Uint8Array.of(...raw, signature[0] ?? 0), message, signature.slice(1))).toBe(false);
+    expect(verifyEd25519(raw, utf8('messagf'), signature)).toBe(false);
+    again();
+  });
+
   it('refuses a signature whose S was raised by the group order (malleability, RFC 8032 section 8.4)', () => {
     const s = BigInt(`0x${encodeHex(signature.slice(32).reverse())}`) + GROUP_ORDER;
     const raised = parseHex(s.toString(16).padStart(64, '0')).reverse();
