@@ -1,6 +1,7 @@
-import { existsSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { formatTime } from '../../src/core/time.ts';
 import { ensureBuilt, hasTool, inside, ROOT } from '../support/cli.ts';
 import { tempDirectory } from '../support/temp.ts';
@@ -9,7 +10,28 @@ import { runBlock, shellBlock } from './shell-blocks.ts';
 const PAGE = 'docs/operations.md';
 const hasOpenssl = hasTool('openssl');
 
-beforeAll(ensureBuilt);
+/** What every procedure begins with: a publisher of three people, and an enclave that pinned their root. */
+const begun = mkdtempSync(join(tmpdir(), 'daemoneye-test-'));
+
+beforeAll(async () => {
+  await ensureBuilt();
+  const run = running(join(begun, 'folder'), join(begun, 'scratch'));
+  for (const block of ['root-first', 'root-pin']) run(block);
+});
+
+afterAll(() => rmSync(begun, { recursive: true, force: true }));
+
+/** A copy of it to go on from. */
+function begin() {
+  const folder = tempDirectory();
+  cpSync(join(begun, 'folder'), folder, { recursive: true, verbatimSymlinks: true });
+  return { folder, run: running(folder, tempDirectory()) };
+}
+
+function running(folder: string, scratch: string) {
+  mkdirSync(folder, { recursive: true });
+  return (block: string) => runBlock(shellBlock(PAGE, block), folder, scratch, { RULES: join(ROOT, 'rules') });
+}
 
 /** At the time of the real program, which runs the blocks. */
 const now = formatTime(Date.now());
@@ -24,9 +46,7 @@ type Reported = { readonly verdict: string; readonly checks: { readonly status: 
 
 describe('the procedures in docs/operations.md', () => {
   it('lose one key of two of three, and go on', { timeout: 240_000 }, async () => {
-    const folder = tempDirectory();
-    const scratch = tempDirectory();
-    const run = (block: string) => runBlock(shellBlock(PAGE, block), folder, scratch, { RULES: join(ROOT, 'rules') });
+    const { folder, run } = begin();
     const at = (...path: string[]) => join(folder, ...path);
     const codeOf = async (...args: string[]) => {
       const ran = await here(...args, '--json');
@@ -34,8 +54,6 @@ describe('the procedures in docs/operations.md', () => {
       return [ran.code, checks.find(({ status }) => status === 'fail')?.code];
     };
 
-    run('root-first');
-    run('root-pin');
     if (hasOpenssl) run('card');
     run('laptop');
     const evidence = async (name: string) => {
@@ -88,21 +106,13 @@ describe('the procedures in docs/operations.md', () => {
   });
 
   it('carry a bundle in volumes, of which one is lost', { timeout: 240_000 }, () => {
-    const folder = tempDirectory();
-    const scratch = tempDirectory();
-    const run = (block: string) => runBlock(shellBlock(PAGE, block), folder, scratch, { RULES: join(ROOT, 'rules') });
-    run('root-first');
-    run('root-pin');
+    const { run } = begin();
     expect(run('volumes-split')).toMatch(/two\.001 +intact/);
     expect(run('volumes-apply')).toMatch(/rules\/linux +seq 1 active/);
   });
 
   it('go out and come back by a mailbox', { timeout: 240_000 }, () => {
-    const folder = tempDirectory();
-    const scratch = tempDirectory();
-    const run = (block: string) => runBlock(shellBlock(PAGE, block), folder, scratch, { RULES: join(ROOT, 'rules') });
-    run('root-first');
-    run('root-pin');
+    const { run } = begin();
     expect(run('mailbox-once')).toMatch(/active: rules\/linux seq 1/);
     const out = run('mailbox-out');
     expect(out).toMatch(/rules\/linux {2}seq 1 {2}not provably fresh/);

@@ -5,15 +5,19 @@ import {
   cpSync,
   existsSync,
   mkdirSync,
+  mkdtempSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { formatTime } from '../../src/core/time.ts';
 import { parseRoot } from '../../src/verify/trust-root.ts';
-import { daemoneye, ensureBuilt, expectError, finished, hasTool, ROOT, start } from '../support/cli.ts';
+import { daemoneye, ensureBuilt, expectError, finished, hasTool, inside, ROOT, start } from '../support/cli.ts';
 import { tempDirectory } from '../support/temp.ts';
 
 const SAMPLES = join(ROOT, 'bundles/samples');
@@ -23,13 +27,22 @@ const ROOT_FILE = join(SAMPLES, 'root/1.root.dsse.json');
 const KEYS = join(ROOT, 'keys/example');
 const isRoot = process.getuid?.() === 0;
 
-beforeAll(ensureBuilt);
+const made = mkdtempSync(join(tmpdir(), 'daemoneye-test-'));
+/** Made once by the real program; each test has a copy. */
+const MADE = join(made, 'data');
 
-async function enclave(): Promise<string> {
-  const data = join(tempDirectory(), 'data');
+beforeAll(async () => {
+  await ensureBuilt();
   const { digest } = parseRoot(new Uint8Array(readFileSync(ROOT_FILE)));
-  expect((await daemoneye(['init', '--data', data])).code).toBe(0);
-  expect((await daemoneye(['trust', 'pin', ROOT_FILE, '--fingerprint', digest, '--data', data])).code).toBe(0);
+  expect((await daemoneye(['init', '--data', MADE])).code).toBe(0);
+  expect((await daemoneye(['trust', 'pin', ROOT_FILE, '--fingerprint', digest, '--data', MADE])).code).toBe(0);
+});
+
+afterAll(() => rmSync(made, { recursive: true, force: true }));
+
+function enclave(): string {
+  const data = join(tempDirectory(), 'data');
+  cpSync(MADE, data, { recursive: true, verbatimSymlinks: true });
   return data;
 }
 
@@ -60,7 +73,7 @@ describe('bad input is told in one line, with the right exit code', () => {
     ['a missing log', () => ['ledger', 'verify', '/nonexistent'], 'LEDGER_NOT_FOUND', 1],
     ['a proof that is none', () => checkProof(fileWith('x'), fileWith('{}')), undefined, 3],
   ])('%s', async (_what, args, code, exit) => {
-    const ran = await daemoneye(args());
+    const ran = await inside(args(), { now: formatTime(Date.now()) });
     if (code === undefined) expect(ran.code).toBe(exit);
     else expectError(ran, code, exit);
   });
@@ -84,7 +97,7 @@ describe('bad input is told in one line, with the right exit code', () => {
   it('a truncated tar, at any length, is refused or no bundle', async () => {
     const tar = readFileSync(TAR);
     for (const length of [1, 511, 512, 513, 4096, tar.length - 1024, tar.length - 1]) {
-      const ran = await daemoneye(['bundle', 'verify', fileWith(tar.subarray(0, length)), ...TRUST]);
+      const ran = await inside(['bundle', 'verify', fileWith(tar.subarray(0, length)), ...TRUST]);
       expect([1, 3]).toContain(ran.code);
       expect(`${ran.stdout}${ran.stderr}`).not.toMatch(/\n\s+at /);
     }
@@ -95,13 +108,13 @@ describe('bad input is told in one line, with the right exit code', () => {
     mkdirSync(join(folder, 'rules'));
     writeFileSync(join(folder, 'rules', 'broken.yaml'), 'id: [');
     const args = ['bundle', 'build', join(folder, 'rules'), '--kind', 'rules', '--channel', 'rules/x'];
-    const ran = await daemoneye([...args, '--root', join(SAMPLES, 'root'), '--out', join(folder, 'out')]);
+    const ran = await inside([...args, '--root', join(SAMPLES, 'root'), '--out', join(folder, 'out')]);
     expectError(ran, 'CONTENT_REFUSED', 1);
     expect(readdirSync(folder)).toEqual(['rules']);
   });
 
   it('apply asks, and where nobody can answer says what to pass', async () => {
-    const data = await enclave();
+    const data = enclave();
     const ran = await daemoneye(['bundle', 'apply', TAR, '--data', data]);
     expect(ran.code).toBe(2);
     expect(ran.stderr).toContain('[CONFIRM_NEEDED]');
@@ -109,7 +122,7 @@ describe('bad input is told in one line, with the right exit code', () => {
   });
 
   it('a state that was tampered with ends with 4', async () => {
-    const data = await enclave();
+    const data = enclave();
     const entries = join(data, 'logs/install/entries/000000000000.ndjson');
     writeFileSync(entries, readFileSync(entries, 'utf8').replace('"version":1', '"version":2'));
     expectError(await daemoneye(['bundle', 'list', '--data', data]), 'STATE_TAMPERED', 4);
@@ -117,14 +130,14 @@ describe('bad input is told in one line, with the right exit code', () => {
   });
 
   it('a second writer is told that somebody is at it', async () => {
-    const data = await enclave();
+    const data = enclave();
     const { acquireLock } = await import('../../src/durable/lock-io.ts');
     using _lock = acquireLock(join(data, 'logs/install/lock'));
     expectError(await daemoneye(['bundle', 'apply', TAR, '--yes', '--data', data]), 'LOCKED', 1);
   });
 
   it('Ctrl-C while it asks leaves everything as it was', async () => {
-    const data = await enclave();
+    const data = enclave();
     // A big rules bundle is not needed: the signal comes as soon as the program is up, wherever it is then.
     const child = start(['bundle', 'apply', TAR, '--yes', '--data', data], {}, { stdio: ['ignore', 'pipe', 'pipe'] });
     child.kill('SIGINT');
@@ -152,14 +165,14 @@ describe.skipIf(!canDrop)('without permission (needs root and setpriv, to give i
   };
 
   it('a data directory of somebody else is told in one line', async () => {
-    const data = await enclave();
+    const data = enclave();
     const ran = run(['bundle', 'apply', TAR, '--yes', '--data', data]);
     expect(ran.code).toBe(1);
     expect(ran.stderr).toMatch(/^daemoneye: [^\n]+ \[[A-Z_]+\]\n$/);
   });
 
   it('nor is it taken for one that was never made', async () => {
-    expectError(run(['bundle', 'list', '--data', await enclave()]), 'NO_PERMISSION', 1);
+    expectError(run(['bundle', 'list', '--data', enclave()]), 'NO_PERMISSION', 1);
   });
 
   it('a user without an entry in passwd can do it all', () => {
