@@ -107,11 +107,18 @@ function object({ properties = {}, propertyNames, additionalProperties }: Schema
   return { [name]: make(additionalProperties, whole) };
 }
 
+/** By pattern: each takes a while, and the same ones come again and again. */
+const texts = new Map<string, string>();
+
 function text({ pattern, format, minLength = 1, maxLength }: Schema): string {
   if (format === 'daemoneye-time') return '2026-01-31T12:00:00.000Z';
   if (pattern === undefined) return 'x'.repeat(minLength);
+  const known = texts.get(`${maxLength} ${pattern}`);
+  if (known !== undefined) return known;
   // Looking ahead is what the generator can't; what is left of the pattern gives a good example mostly.
   const plain = new RegExp(pattern.replaceAll(/\(\?[!=](?:[^()]|\([^()]*\))*\)/g, ''), 'u');
   const found = fc.sample(fc.stringMatching(plain), { numRuns: 20, seed: 7 });
-  return found.find(({ length }) => length <= (maxLength ?? length)) ?? '';
+  const chosen = found.find(({ length }) => length <= (maxLength ?? length)) ?? '';
+  texts.set(`${maxLength} ${pattern}`, chosen);
+  return chosen;
 }
