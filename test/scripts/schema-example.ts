@@ -112,7 +112,8 @@ const texts = new Map<string, string>();
 
 function text({ pattern, format, minLength = 1, maxLength }: Schema): string {
   if (format === 'daemoneye-time') return '2026-01-31T12:00:00.000Z';
-  if (pattern === undefined) return 'x'.repeat(minLength);
+  const simple = 'x'.repeat(minLength);
+  if (pattern === undefined || new RegExp(pattern, 'u').test(simple)) return simple;
   const known = texts.get(`${maxLength} ${pattern}`);
   if (known !== undefined) return known;
   // Looking ahead is what the generator can't; what is left of the pattern gives a good example mostly.
