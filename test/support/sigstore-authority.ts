@@ -24,15 +24,22 @@ const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base6
 const keys = { ca: pair(), ctlog: pair(), tlog: pair(), otherLog: pair() };
 
 const ECDSA_SHA256 = sequence(oid('1.2.840.10045.4.3.2'));
-const name = (common: string): Buffer => sequence(der(0x31, sequence(oid('2.5.4.3'), text(common))));
+export const name = (common: string): Buffer => sequence(der(0x31, sequence(oid('2.5.4.3'), text(common))));
 const extension = (id: string, value: Uint8Array, critical = false): Buffer =>
   sequence(oid(id), ...(critical ? [yes] : []), octets(value));
 
-function certificate(tbs: Buffer): Buffer {
+/** Signed by the authority. */
+export function certificate(tbs: Buffer): Buffer {
   return sequence(tbs, ECDSA_SHA256, bits(sign('sha256', tbs, keys.ca.privateKey)));
 }
 
-function tbsOf(subject: Buffer, publicKey: Buffer, from: number, to: number, extensions: readonly Buffer[]): Buffer {
+export function tbsOf(
+  subject: Buffer,
+  publicKey: Buffer,
+  from: number,
+  to: number,
+  extensions: readonly Buffer[],
+): Buffer {
   return sequence(
     der(0xa0, integer(2)),
     integer(7),
@@ -45,12 +52,16 @@ function tbsOf(subject: Buffer, publicKey: Buffer, from: number, to: number, ext
   );
 }
 
-const CA_CERTIFICATE = certificate(
-  tbsOf(name('test authority'), spki(keys.ca), (SIGNED_AT - 1e6) * 1000, (SIGNED_AT + 1e8) * 1000, [
-    extension('2.5.29.15', bits(Buffer.from([0x06]), 1), true),
-    extension('2.5.29.19', sequence(yes), true),
-  ]),
-);
+/** The authority's own certificate. */
+export function authority(extra: readonly Buffer[] = []): Buffer {
+  return certificate(
+    tbsOf(name('test authority'), spki(keys.ca), (SIGNED_AT - 1e6) * 1000, (SIGNED_AT + 1e8) * 1000, [
+      extension('2.5.29.15', bits(Buffer.from([0x06]), 1), true),
+      extension('2.5.29.19', sequence(yes), true),
+      ...extra,
+    ]),
+  );
+}
 
 export type LeafOptions = {
   /** Subject names in DER; default one URI of {@link OWN_IDENTITY}. */
@@ -62,12 +73,15 @@ export type LeafOptions = {
   readonly from?: number;
   readonly to?: number;
   readonly isAuthority?: boolean;
+  /** Byte of the key usage; default `digitalSignature` alone. */
+  readonly keyUsage?: number;
   readonly withoutSct?: boolean;
   readonly key?: Pair;
 };
 
 export const uri = (value: string | Uint8Array): Buffer =>
   der(0x86, typeof value === 'string' ? Buffer.from(value) : value);
+export const email = (value: string): Buffer => der(0x81, Buffer.from(value));
 export { extension };
 
 export type Leaf = { readonly der: Buffer; readonly key: Pair };
@@ -77,11 +91,7 @@ export function leaf(options: LeafOptions = {}): Leaf {
   const key = options.key ?? pair();
   const at = SIGNED_AT * 1000;
   const extensions = [
-    extension(
-      '2.5.29.15',
-      bits(Buffer.from([options.isAuthority === true ? 0x84 : 0x80]), options.isAuthority === true ? 2 : 7),
-      true,
-    ),
+    extension('2.5.29.15', bits(Buffer.from([options.keyUsage ?? (options.isAuthority === true ? 0x84 : 0x80)])), true),
     ...(options.codeSigning === false ? [] : [extension('2.5.29.37', sequence(oid('1.3.6.1.5.5.7.3.3')))]),
     ...(options.isAuthority === true ? [extension('2.5.29.19', sequence(yes), true)] : []),
     extension('2.5.29.17', sequence(...(options.names ?? [uri(OWN_IDENTITY)])), true),
@@ -116,8 +126,18 @@ function sctOf(tbs: Buffer): Buffer {
 
 type Validity = { readonly start: string; readonly end?: string };
 
+export type RootOptions = {
+  readonly logValidFor?: Validity;
+  readonly logUrl?: string;
+  /** Certificates of the authority, from the signing one on. */
+  readonly chain?: readonly Buffer[];
+  /** The same of a timestamp authority; none unless given one. */
+  readonly timestampChain?: readonly Buffer[];
+  readonly timestampValidFor?: Validity;
+};
+
 /** The trusted root of all this. */
-export function ownRoot(options: { readonly logValidFor?: Validity; readonly logUrl?: string } = {}): Buffer {
+export function ownRoot(options: RootOptions = {}): Buffer {
   const validFor = { start: new Date(SIGNED_AT * 1000 - 100 * DAY).toISOString() };
   const log = (key: Pair, baseUrl: string, valid: Validity = validFor) => ({
     baseUrl,
@@ -125,6 +145,12 @@ export function ownRoot(options: { readonly logValidFor?: Validity; readonly log
     publicKey: { rawBytes: base64(spki(key)), keyDetails: 'PKIX_ECDSA_P256_SHA_256', validFor: valid },
     logId: { keyId: base64(sha256(spki(key))) },
   });
+  const authorityOf = (uri: string, chain: readonly Buffer[], valid: Validity = validFor) => ({
+    uri,
+    certChain: { certificates: chain.map((der) => ({ rawBytes: base64(der) })) },
+    validFor: valid,
+  });
+  const { timestampChain = [] } = options;
   return Buffer.from(
     JSON.stringify({
       mediaType: 'application/vnd.dev.sigstore.trustedroot+json;version=0.1',
@@ -133,13 +159,12 @@ export function ownRoot(options: { readonly logValidFor?: Validity; readonly log
         log(keys.otherLog, 'https://other.example.com'),
       ],
       ctlogs: [log(keys.ctlog, 'https://ct.example.com')],
-      certificateAuthorities: [
-        {
-          uri: 'https://ca.example.com',
-          certChain: { certificates: [{ rawBytes: base64(CA_CERTIFICATE) }] },
-          validFor,
-        },
-      ],
+      certificateAuthorities: [authorityOf('https://ca.example.com', options.chain ?? [authority()])],
+      ...(timestampChain.length === 0
+        ? {}
+        : {
+            timestampAuthorities: [authorityOf('https://tsa.example.com', timestampChain, options.timestampValidFor)],
+          }),
     }),
   );
 }
@@ -153,13 +178,16 @@ export type LogOptions = {
   readonly index?: number;
   /** Of entry and promise, in seconds; default {@link SIGNED_AT}. */
   readonly time?: number;
+  /** Of the kind of entry; default 0.0.1. */
+  readonly version?: string;
 };
 
 /** A log entry with promise and proof; the tree holds this entry alone. */
 export function logged(kind: string, spec: object, options: LogOptions = {}): object {
+  const { version = '0.0.1' } = options;
   const key = options.otherLog === true ? keys.otherLog : keys.tlog;
   const logName = options.otherLog === true ? 'other.example.com' : LOG_NAME;
-  const body = Buffer.from(encodeCanonicalJson({ apiVersion: '0.0.1', kind, spec } as never));
+  const body = Buffer.from(encodeCanonicalJson({ apiVersion: version, kind, spec } as never));
   const logID = sha256(spki(key));
   const index = options.index ?? 0;
   const promise = {
@@ -174,7 +202,7 @@ export function logged(kind: string, spec: object, options: LogOptions = {}): ob
   return {
     logIndex: String(index),
     logId: { keyId: base64(logID) },
-    kindVersion: { kind, version: '0.0.1' },
+    kindVersion: { kind, version },
     integratedTime: String(options.time ?? SIGNED_AT),
     ...(options.withoutPromise === true
       ? {}

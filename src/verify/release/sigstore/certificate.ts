@@ -32,20 +32,24 @@ function assertForSigning(certificate: X509Certificate): void {
   const seen = new Set<string>();
   for (const { subs } of certificate.extensions) {
     const oid = subs[0]?.toOID() ?? '';
+    if (subs.length < 2 || subs.length > 3) throw refused(`its extension ${oid} has ${subs.length} parts`);
     if (seen.has(oid)) throw refused(`it has the extension ${oid} twice`);
     seen.add(oid);
     const isCritical = subs.length === 3 && subs[1]?.toBoolean() === true;
     if (isCritical && !UNDERSTOOD.has(oid))
       throw refused(`it has the critical extension ${oid}, which is unknown here`);
   }
-  if (certificate.isCA) throw refused('it is of an authority, not of a signer');
+  // Either mark is enough: the library asks for both before it calls a certificate an authority's.
+  if (certificate.extBasicConstraints?.isCA === true || certificate.extKeyUsage?.keyCertSign === true)
+    throw refused('it is of an authority, not of a signer');
   if (certificate.extKeyUsage?.digitalSignature !== true) throw refused('it is not for signatures');
-  if (!extendedKeyUsages(certificate).includes(OID.codeSigning)) throw refused('it is not for signing code');
+  if (extendedKeyUsages(certificate)?.includes(OID.codeSigning) !== true) throw refused('it is not for signing code');
 }
 
-function extendedKeyUsages(certificate: X509Certificate): string[] {
+/** Undefined where it has no such extension: then it is for any use (RFC 5280 section 4.2.1.12). */
+export function extendedKeyUsages(certificate: X509Certificate): string[] | undefined {
   const value = certificate.extension(OID.extendedKeyUsage)?.value;
-  return value === undefined ? [] : parseDer(value).subs.map((usage) => usage.toOID());
+  return value === undefined ? undefined : parseDer(value).subs.map((usage) => usage.toOID());
 }
 
 function subjectName(certificate: X509Certificate): string {
@@ -53,11 +57,19 @@ function subjectName(certificate: X509Certificate): string {
   const names = value === undefined ? [] : parseDer(value).subs;
   const [name] = names;
   if (name === undefined || names.length !== 1) throw refused(`it names ${names.length} signers where one is expected`);
-  if (!name.tag.isContextSpecific(GENERAL_NAME.uri) && !name.tag.isContextSpecific(GENERAL_NAME.email)) {
-    throw refused('its signer is neither an address of mail nor a URI');
-  }
-  return textOf(name.value);
+  const form = FORMS.find(({ tag }) => name.tag.isContextSpecific(tag));
+  if (form === undefined) throw refused('its signer is neither an address of mail nor a URI');
+  const text = textOf(name.value);
+  // An authority checks the two in different ways: one written as the other must not pass for it.
+  if (!form.looks.test(text)) throw refused(`its signer is not written as ${form.what} is`);
+  return text;
 }
+
+/** A URI starts with its scheme (RFC 3986 section 3.1); an address has neither a scheme nor white space. */
+const FORMS = [
+  { tag: GENERAL_NAME.uri, what: 'a URI', looks: /^[A-Za-z][A-Za-z0-9+.-]*:/ },
+  { tag: GENERAL_NAME.email, what: 'an address of mail', looks: /^[^\s:@]+@[^\s:@]+$/ },
+] as const;
 
 function accountProvider(certificate: X509Certificate): string {
   const first = certificate.extension(OID.issuerV1)?.value;

@@ -20,7 +20,10 @@ export const OID = {
   subjectAltName: '2.5.29.17',
   basicConstraints: '2.5.29.19',
   extendedKeyUsage: '2.5.29.37',
+  nameConstraints: '2.5.29.30',
   codeSigning: '1.3.6.1.5.5.7.3.3',
+  /** RFC 3161 section 2.3. */
+  timeStamping: '1.3.6.1.5.5.7.3.8',
   /** https://github.com/sigstore/fulcio/blob/main/docs/oid-info.md: raw text in the first form, DER in the second. */
   issuerV1: '1.3.6.1.4.1.57264.1.1',
   issuerV2: '1.3.6.1.4.1.57264.1.8',

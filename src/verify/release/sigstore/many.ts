@@ -42,7 +42,8 @@ export function verifyBundleLines(
 /** The best of several outcomes, how many were as good, and the policy's check. */
 export function judgeOutcomes(outcomes: readonly SigstoreOutcome[], policy?: ReleasePolicy): MethodOutcome {
   const good = outcomes.filter(({ checks }) => verdictOf(checks) === 'trusted');
-  const [best] = outcomes.toSorted((a, b) => passes(b) - passes(a));
+  // Of refusals the one that came furthest, which may have passed as many checks as a good one with fewer to pass.
+  const best = good[0] ?? outcomes.toSorted((a, b) => passes(b) - passes(a))[0];
   const counted = passed('attestations', `${good.length} of ${outcomes.length} are by the expected signer`);
   if (best === undefined || good.length === 0) return { checks: best?.checks ?? [], signers: [] };
   const verified = good.flatMap(({ signers, proof }): VerifiedAttestation[] =>

@@ -7,6 +7,7 @@ import { messageOf } from '../../../core/errors.ts';
 import type { JsonObject } from '../../../core/strict-json.ts';
 import { formatTime, type Time } from '../../../core/time.ts';
 import { ReleaseError } from '../errors.ts';
+import { assertAuthorities } from './authorities.ts';
 import { PUBLIC_GOOD_ROOT } from './public-good-root.ts';
 import { assertShape, readProtobufJson } from './read-json.ts';
 
@@ -51,7 +52,13 @@ type LogJson = { readonly publicKey: { readonly validFor: Validity } };
 export function readTrustedRoot(bytes: Uint8Array, source: string): SigstoreRoot {
   const json = readProtobufJson(bytes, 'trusted root', 'TRUSTED_ROOT_MALFORMED');
   assertShape(json, trustedRootSchema, 'trusted root', 'TRUSTED_ROOT_MALFORMED');
-  return rootOf(json, bytes, source);
+  const root = rootOf(json, bytes, source);
+  try {
+    assertAuthorities(root.material);
+  } catch (cause) {
+    throw new ReleaseError('TRUSTED_ROOT_MALFORMED', `not a trusted root: ${messageOf(cause)}`, { cause });
+  }
+  return root;
 }
 
 function rootOf(json: JsonObject, bytes: Uint8Array, source: string): SigstoreRoot {

@@ -59,6 +59,9 @@ export function verifySigstoreBundle(artifact: Artifact, bytes: Uint8Array, trus
   return verifyReadBundle(artifact, () => readBundle(bytes), trust);
 }
 
+/** The last moment that ECMAScript has (ECMA-262, "Time Values and Time Range"), in Unix milliseconds. */
+const MAX_TIME_MS = 8_640_000_000_000_000;
+
 /** As {@link verifySigstoreBundle}, for a bundle inside of something else. */
 export function verifyReadBundle(artifact: Artifact, read: () => Bundle, trust: SigstoreTrust): SigstoreOutcome {
   const work = new BundleWork(artifact, read, trust);
@@ -148,6 +151,10 @@ class BundleWork {
       throw new ReleaseError('TIMESTAMP_REFUSED', message);
     }
     const times = this.#provenTimes();
+    // A log entry may claim any number: one past the calendar has no spelling, and nothing compares with it.
+    if (!times.every((time) => Math.abs(time) <= MAX_TIME_MS)) {
+      throw new ReleaseError('TIMESTAMP_REFUSED', 'a log entry claims a time that is in no calendar');
+    }
     if (times.length === 0) return 'no time is needed: the key has no end';
     return `signed at ${formatTime(Math.min(...times))}, by ${sources.size} source${sources.size === 1 ? '' : 's'} of time`;
   }
@@ -196,6 +203,8 @@ class BundleWork {
   }
 
   #artifactIsSigned(): string {
+    // A refusal that no check here told (a new one, of another version of the library) still refuses.
+    if (this.#refusal !== undefined) throw this.#refusal.error;
     const content = this.#bundle?.content;
     if (content?.$case === 'messageSignature') {
       const { hash, digest } = signedDigest(content.messageSignature);

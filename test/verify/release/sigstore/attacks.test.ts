@@ -1,6 +1,6 @@
 import { generateKeyPairSync, sign } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { decidingCheck, verdictOf } from '../../../../src/core/checks.ts';
+import { decidingCheck } from '../../../../src/core/checks.ts';
 import { releaseKeyFromSpki } from '../../../../src/verify/release/release-key.ts';
 import { readTrustedRoot } from '../../../../src/verify/release/sigstore/trusted-root.ts';
 import { type SigstoreTrust, verifySigstoreBundle } from '../../../../src/verify/release/sigstore/verify-bundle.ts';
@@ -24,40 +24,15 @@ import {
   uri,
 } from '../../../support/sigstore-authority.ts';
 import { artifactOf } from '../../../support/sigstore-vectors.ts';
+import { ARTIFACT, edited, entryOf, type JudgeOptions, type Loose, material, refusal } from './judged.ts';
 
-const ARTIFACT = Buffer.from('the release\n');
 const OTHER = Buffer.from('another file\n');
 const signer = leaf();
 const root = readTrustedRoot(ownRoot(), 'own');
 const trust: SigstoreTrust = { root, identity: { identity: OWN_IDENTITY, issuer: OWN_ISSUER } };
 
-type Options = { readonly trust?: SigstoreTrust; readonly artifact?: Uint8Array; readonly inMemory?: boolean };
-
-/** `undefined` for a yes, else where and why not. */
-function refusal(bundle: SignedBundle | Uint8Array, options: Options = {}): string | undefined {
-  const bytes = bundle instanceof Uint8Array ? bundle : bundleBytes(bundle);
-  const artifact = artifactOf(options.artifact ?? ARTIFACT, { inMemory: options.inMemory ?? false });
-  const { checks, signers, proof } = verifySigstoreBundle(artifact, bytes, options.trust ?? trust);
-  if (verdictOf(checks) === 'trusted') return undefined;
-  expect(signers).toEqual([]);
-  expect(proof).toBeUndefined();
-  const deciding = decidingCheck({ checks } as never);
-  return `${deciding?.name} ${deciding?.code}`;
-}
-
 const sha256 = artifactOf(ARTIFACT).digests.sha256;
 const aboutArtifact = statementAbout([{ name: 'release', digest: { sha256 } }]);
-
-/** A copy of a bundle after an edit. */
-function edited(bundle: SignedBundle, edit: (copy: never) => void): SignedBundle {
-  const copy = structuredClone(bundle);
-  edit(copy as never);
-  return copy;
-}
-
-type Loose = { [key: string]: Loose } & Loose[];
-const material = (copy: Loose): Loose => copy['verificationMaterial'] as Loose;
-const entryOf = (copy: Loose): Loose => (material(copy)['tlogEntries'] as Loose)[0] as Loose;
 
 describe('what is accepted', () => {
   it.each([
@@ -128,7 +103,7 @@ describe('the artifact', () => {
 
 describe('the identity', () => {
   const named = (value: string | Uint8Array) => messageBundle(leaf({ names: [uri(value)] }), ARTIFACT);
-  const expecting = (identity: object): Options => ({
+  const expecting = (identity: object): JudgeOptions => ({
     trust: { root, identity: { issuer: OWN_ISSUER, ...identity } as never },
   });
 
