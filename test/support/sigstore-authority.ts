@@ -76,6 +76,8 @@ export type LeafOptions = {
   /** Byte of the key usage; default `digitalSignature` alone. */
   readonly keyUsage?: number;
   readonly withoutSct?: boolean;
+  /** What the list of certificate timestamps (RFC 6962 section 3.3) becomes before it is certified. */
+  readonly alterSct?: (list: Buffer) => Buffer;
   readonly key?: Pair;
 };
 
@@ -101,7 +103,7 @@ export function leaf(options: LeafOptions = {}): Leaf {
   const make = (all: readonly Buffer[]) =>
     tbsOf(sequence(), spki(key), options.from ?? at - 60_000, options.to ?? at + 60_000, all);
   if (options.withoutSct === true) return { der: certificate(make(extensions)), key };
-  const list = sctOf(make(extensions));
+  const list = (options.alterSct ?? ((same) => same))(sctOf(make(extensions)));
   return { der: certificate(make([...extensions, extension('1.3.6.1.4.1.11129.2.4.2', octets(list))])), key };
 }
 

@@ -98,6 +98,38 @@ describe('a signing certificate', () => {
   });
 });
 
+/** Offsets in a list of one: both lengths, version, id of the log, time, extensions, hash, algorithm, signature. */
+const AT = { version: 4, log: 5, time: 37, extensions: 45, hash: 47, signature: 51 } as const;
+
+describe('the certificate log’s timestamp', () => {
+  const MALFORMED = 'material MATERIAL_MALFORMED';
+  const flip = (at: number) => (list: Buffer) => Buffer.from(list.map((byte, i) => (i === at ? byte ^ 1 : byte)));
+  const listOf = (...parts: readonly Buffer[]) => {
+    const content = Buffer.concat(parts);
+    return Buffer.concat([Buffer.from([content.length >> 8, content.length & 0xff]), content]);
+  };
+  it.each<[string, (list: Buffer) => Buffer, string]>([
+    ['of another version', flip(AT.version), REFUSED],
+    ['of a log nobody named', flip(AT.log), REFUSED],
+    ['of another time', flip(AT.time + 7), REFUSED],
+    ['with something in its extensions', (list) => flip(AT.extensions + 1)(list), MALFORMED],
+    ['over another hash', flip(AT.hash), REFUSED],
+    ['with another signature', flip(AT.signature + 20), REFUSED],
+    ['twice', (list) => listOf(list.subarray(2), list.subarray(2)), REFUSED],
+    ['and one that is not', (list) => listOf(list.subarray(2), flip(AT.log)(list).subarray(2)), REFUSED],
+    ['in an empty list', () => listOf(), REFUSED],
+    ['cut short', (list) => list.subarray(0, -1), MALFORMED],
+  ])('is refused %s', (_, alterSct, expected) => {
+    expect(judged({ alterSct })).toBe(expected);
+  });
+
+  it('is over this very certificate', () => {
+    let first: Buffer | undefined;
+    leaf({ alterSct: (list) => (first = list) });
+    expect(judged({ alterSct: () => first ?? Buffer.alloc(0) })).toBe(REFUSED);
+  });
+});
+
 function usage(id: string): Buffer {
   return extension('2.5.29.37', sequence(oid(id)));
 }
