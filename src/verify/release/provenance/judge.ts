@@ -25,8 +25,9 @@ export function judgeProvenance(attestations: readonly VerifiedAttestation[], po
 function assertPolicy(attestations: readonly VerifiedAttestation[], policy: ReleasePolicy): string {
   const builds = attestations.flatMap(({ proof, signers }) => {
     const said = proof.statement === undefined ? undefined : provenanceOf(proof.statement);
-    const claims = proof.certificate === undefined ? {} : certificateClaims(proof.certificate);
-    return said === undefined ? [] : [{ said, claims, signers }];
+    if (said === undefined) return [];
+    const claims = proof.certificate === undefined ? {} : certificateClaims(proof.certificate, said);
+    return [{ said, claims, signers }];
   });
   if (builds.length === 0) {
     throw new ReleaseError('PROVENANCE_MISSING', 'the policy asks for SLSA provenance (v0.2 or v1), and there is none');

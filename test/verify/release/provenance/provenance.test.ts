@@ -122,6 +122,10 @@ describe('provenance under a policy', () => {
       'two refs',
       v1({ resolvedDependencies: [{ uri: `git+${SOURCE}@refs/heads/main`, digest: { gitCommit: COMMIT } }] }),
     ],
+    [
+      'a repository with somebody before it, which reads as a ref',
+      v1({ externalParameters: { workflow: { ref: 'refs/tags/v1', repository: 'https://evil@github.com/org/repo' } } }),
+    ],
     ['no builder', { ...v1(), runDetails: {} }],
     ['no definition', { runDetails: { builder: { id: BUILDER } } }],
   ])('is refused with %s', (_, predicate) => {
@@ -169,6 +173,57 @@ describe('provenance under a policy', () => {
     ]) {
       expect(judged([bundleOf(v1(), undefined, liar)], FULL)).toBe('provenance POLICY_NOT_MET');
     }
+  });
+
+  const BY_WORKFLOW = `${SOURCE}/.github/workflows/builder.yml@refs/tags/v2`;
+  const claims = (more: Readonly<Record<string, string>>) =>
+    leaf({
+      extra: Object.entries({ 12: SOURCE, 14: 'refs/tags/v1', ...more }).map(([arc, value]) =>
+        extension(`1.3.6.1.4.1.57264.1.${arc}`, text(value)),
+      ),
+    });
+  const config = (path: string, ref = 'refs/tags/v1', source = SOURCE) => ({ 18: `${source}/${path}@${ref}` });
+  it.each<[string, Readonly<Record<string, string>>, string?]>([
+    ['the same recipe', config('.github/workflows/release.yml')],
+    ['the same recipe, as another forge writes it', config('/.github/workflows/release.yml')],
+    ['the same kind of runner', { 11: 'github-hosted' }],
+    ['the same workflow as builder', { 9: BY_WORKFLOW }, BY_WORKFLOW],
+    ['a workflow, where the builder is a runner', { 9: BY_WORKFLOW, 11: 'github-hosted' }],
+    ['a workflow and a runner, where the builder is something else', { 9: BY_WORKFLOW, 11: 'self-hosted' }, 'urn:b'],
+  ])('may have a certificate that says %s', (_, more, builder = BUILDER) => {
+    const predicate = { ...v1(), runDetails: { builder: { id: builder } } };
+    expect(judged([bundleOf(predicate, undefined, claims(more))], { ...FULL, builder })).toBeUndefined();
+  });
+
+  it.each<[string, Readonly<Record<string, string>>, string?]>([
+    ['another recipe', config('.github/workflows/evil.yml')],
+    ['a recipe that starts alike', config('.github/workflows/release.yml.evil')],
+    ['a recipe at another ref', config('.github/workflows/release.yml', 'refs/heads/evil')],
+    ['a recipe with our ref in its name', config('.github/workflows/release.yml@refs/tags/v1', 'refs/heads/evil')],
+    ['a recipe of another repository', config('.github/workflows/release.yml', undefined, `${SOURCE}-evil`)],
+    ['somebody’s own machine', { 11: 'self-hosted' }],
+    ['another workflow as builder', { 9: BY_WORKFLOW.replace('builder', 'evil') }, BY_WORKFLOW],
+    ['the same workflow at another ref as builder', { 9: BY_WORKFLOW.replace('v2', 'v3') }, BY_WORKFLOW],
+  ])('is refused when the certificate says %s, whatever the build says of itself', (_, more, builder = BUILDER) => {
+    const predicate = { ...v1(), runDetails: { builder: { id: builder } } };
+    const bundle = bundleOf(predicate, undefined, claims(more));
+    expect(judged([bundle], { ...FULL, builder })).toBe('provenance POLICY_NOT_MET');
+    expect(judged([bundle], { source: SOURCE })).toBeUndefined();
+  });
+
+  it.each([
+    ['ref that only starts alike', { ref: 'refs/tags/v1.evil' }],
+    ['branch by the name of a tag', { ref: 'refs/heads/tags/v1' }],
+    ['repository that only starts alike', { repository: `${SOURCE}-evil` }],
+    ['repository with ours in its query', { repository: `https://evil.example/?${SOURCE}` }],
+    ['repository in other case', { repository: SOURCE.toUpperCase() }],
+    ['recipe that leads elsewhere', { path: '.github/workflows/../workflows/release.yml' }],
+    ['recipe under a dot', { path: './.github/workflows/release.yml' }],
+  ])('is refused with a %s', (_, changes) => {
+    const workflow = { ref: 'refs/tags/v1', repository: SOURCE, path: '.github/workflows/release.yml', ...changes };
+    const bundle = bundleOf(v1({ externalParameters: { workflow }, resolvedDependencies: [] }));
+    const { commit: _commit, ...policy } = FULL;
+    expect(judged([bundle], policy)).toBe('provenance POLICY_NOT_MET');
   });
 
   it('counts signers, not signatures: a certified one makes as many keys as he likes', () => {
