@@ -6,6 +6,7 @@ import {
   descriptorOf,
   descriptorsIn,
   type LayoutSource,
+  MAX_ENTRIES,
   type Manifest,
   readIndex,
   readManifest,
@@ -46,13 +47,30 @@ export function chooseImage(source: LayoutSource, choice: Choice): Found {
 
 /** The manifests of index.json; an index that holds what refers to an image is taken for what it holds. */
 function flattened(source: LayoutSource, descriptors: readonly Descriptor[]): Manifest[] {
+  const read = readingOnce(source);
   return descriptors.flatMap((descriptor) => {
-    const manifest = readManifest(source, descriptor);
+    const manifest = read(descriptor);
     const isReferrers =
       ATTACHED.exec(descriptor.annotations[REF_NAME] ?? '')?.[2] === undefined && isAttachedName(descriptor);
     const inside = isReferrers ? descriptorsIn(manifest.json, 'manifests', 'a list of referrers') : [];
-    return inside.length === 0 ? [manifest] : inside.map((entry) => readManifest(source, entry));
+    return inside.length === 0 ? [manifest] : inside.map(read);
   });
+}
+
+/** Lists may name one manifest thousands of times, in thousands of lists: it is read once, and their sum is bounded. */
+function readingOnce(source: LayoutSource): (descriptor: Descriptor) => Manifest {
+  const known = new Map<string, Manifest>();
+  let count = 0;
+  return (descriptor) => {
+    count += 1;
+    if (count > MAX_ENTRIES) {
+      throw new ReleaseError('LAYOUT_MALFORMED', `not an OCI layout that can be used: over ${MAX_ENTRIES} manifests`);
+    }
+    const key = `${descriptor.hex} ${descriptor.size} ${descriptor.mediaType}`;
+    const manifest = known.get(key) ?? readManifest(source, descriptor);
+    known.set(key, manifest);
+    return { ...manifest, descriptor };
+  };
 }
 
 function isAttachedName({ annotations }: Descriptor): boolean {

@@ -33,7 +33,7 @@ export type Manifest = {
 
 /** The registry specification asks for at least 4 MiB of manifest. */
 export const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
-const MAX_ENTRIES = 4096;
+export const MAX_ENTRIES = 4096;
 
 /** The manifests that `index.json` names. @throws ReleaseError LAYOUT_MALFORMED */
 export function readIndex({ index }: LayoutSource): Descriptor[] {
@@ -43,7 +43,20 @@ export function readIndex({ index }: LayoutSource): Descriptor[] {
 /** Reads a manifest or index by its descriptor. @throws ReleaseError BLOB_MISSING, BLOB_MISMATCH or LAYOUT_MALFORMED */
 export function readManifest(source: LayoutSource, descriptor: Descriptor): Manifest {
   const bytes = readSmallBlob(source, descriptor, MAX_MANIFEST_BYTES);
-  return { descriptor, bytes, json: parsed(bytes, `the manifest ${short(descriptor)}`) };
+  const json = parsed(bytes, `the manifest ${short(descriptor)}`);
+  assertOneReading(descriptor, json);
+  return { descriptor, bytes, json };
+}
+
+/**
+ * A document that is an image to one reader and a list of others to the next would be signed as the one and run as the
+ * other (CVE-2021-41190); so would one that is of another type than whoever lists it says, who signs nothing.
+ */
+function assertOneReading(descriptor: Descriptor, { manifests, config, layers, mediaType }: JsonObject): void {
+  if (manifests !== undefined && (config !== undefined || layers !== undefined))
+    throw malformed(`the manifest ${short(descriptor)} is both an image and a list of images`);
+  if (mediaType !== undefined && mediaType !== descriptor.mediaType)
+    throw malformed(`the manifest ${short(descriptor)} is of another media type than it is listed as`);
 }
 
 /** A blob whose bytes are needed, checked against its descriptor. @throws ReleaseError BLOB_MISSING or BLOB_MISMATCH */

@@ -3,7 +3,9 @@ import { verdictOf } from '../../../core/checks.ts';
 import { sha256 } from '../../../core/digest.ts';
 import { messageOf } from '../../../core/errors.ts';
 import { isJsonObject, parseStrictJsonObject } from '../../../core/strict-json.ts';
+import { escapeForTerminal } from '../../../core/terminal-text.ts';
 import { ReleaseError } from '../errors.ts';
+import { messageOfBytes } from '../message.ts';
 import type { Artifact, MethodOutcome } from '../method.ts';
 import type { ReleasePolicy } from '../provenance/policy.ts';
 import { cosignAsBundle } from '../sigstore/cosign.ts';
@@ -88,11 +90,8 @@ function outcomesOf(
   trust: SigstoreTrust,
 ): SigstoreOutcome[] {
   const layers = descriptorsIn(manifest.json, 'layers', 'a manifest of signatures').slice(0, MAX_SIGNATURES);
-  const artifact: Artifact = {
-    name: `sha256:${image.descriptor.hex}`,
-    digests: { sha256: image.descriptor.hex },
-    bytes: image.bytes,
-  };
+  // With all of its digests: where an attestation has several, each must be this image's.
+  const artifact = messageOfBytes(`sha256:${image.descriptor.hex}`, image.bytes);
   return layers.flatMap((layer) => {
     if (BUNDLE_LAYER.test(layer.mediaType)) {
       return [verifyReadBundle(artifact, () => readBundle(readSmallBlob(source, layer, MAX_MATERIAL_BYTES)), trust)];
@@ -141,17 +140,24 @@ function bundleOf({ annotations }: Descriptor, hash: Uint8Array): ReturnType<typ
 
 /** https://github.com/containers/image/blob/main/docs/containers-signature.5.md, "critical". */
 function assertNames(payload: Uint8Array, image: Manifest): string {
-  const named = namedIn(payload);
-  if (named === `sha256:${image.descriptor.hex}`) return 'the signed document names this image';
+  const { digest, reference } = namedIn(payload);
+  if (digest === `sha256:${image.descriptor.hex}`) {
+    const as = reference === '' ? '' : `, as ${escapeForTerminal(reference.slice(0, 200))}`;
+    return `the signed document names this image${as}`;
+  }
   throw new ReleaseError('SUBJECT_MISMATCH', 'the signature is valid, but it is over another image');
 }
 
-function namedIn(payload: Uint8Array): string | undefined {
+/** The reference is what its signer called it: told, since the name in a layout is anybody's. */
+function namedIn(payload: Uint8Array): { readonly digest?: string; readonly reference: string } {
   try {
     const { critical } = parseStrictJsonObject(payload, { numbers: 'any' });
-    const { image, type } = isJsonObject(critical) ? critical : {};
+    const { image, identity, type } = isJsonObject(critical) ? critical : {};
     const digest = isJsonObject(image) ? image['docker-manifest-digest'] : undefined;
-    return type === 'cosign container image signature' && typeof digest === 'string' ? digest : undefined;
+    const named = isJsonObject(identity) ? identity['docker-reference'] : undefined;
+    const reference = typeof named === 'string' ? named : '';
+    const isDigest = type === 'cosign container image signature' && typeof digest === 'string';
+    return isDigest ? { digest, reference } : { reference };
   } catch (cause) {
     throw new ReleaseError('STATEMENT_MALFORMED', `the signed document can't be read (${messageOf(cause)})`, { cause });
   }

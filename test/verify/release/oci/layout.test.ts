@@ -1,5 +1,6 @@
+import { execFileSync } from 'node:child_process';
 import { createHash, sign } from 'node:crypto';
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { openLayout } from '../../../../src/cli/release/layout-io.ts';
@@ -277,6 +278,82 @@ describe('an OCI layout', () => {
     const layout = new Layout();
     layout.manifests.push({ mediaType: 'x', digest, size: 1 });
     expect(layout.verify()).toBe('layout LAYOUT_MALFORMED');
+  });
+
+  const IMAGE = 'application/vnd.oci.image.manifest.v1+json';
+  const INDEX = 'application/vnd.oci.image.index.v1+json';
+  it.each<[string, object, string]>([
+    ['an image and a list of images', { manifests: [], layers: [] }, INDEX],
+    ['a list of images with a configuration', { manifests: [], config: {} }, INDEX],
+    ['an image that is listed as a list', { mediaType: IMAGE, layers: [] }, INDEX],
+    ['a list that is listed as an image', { mediaType: INDEX, manifests: [] }, IMAGE],
+    ['of a type that is no text', { mediaType: 1, layers: [] }, IMAGE],
+  ])('holds nothing that is %s', (_, json, mediaType) => {
+    const layout = new Layout();
+    const image = layout.blob({ schemaVersion: 2, ...json }, mediaType);
+    layout.manifests.push(image);
+    layout.attach([bundleLayer(layout, image)], {}, { subject: image });
+    expect(layout.verify()).toBe('layout LAYOUT_MALFORMED');
+  });
+
+  it('is refused when a signature has its SHA-256 and another SHA-512', () => {
+    const layout = new Layout();
+    const image = layout.image('a');
+    const digest = { sha256: image.digest.slice(7), sha512: '0'.repeat(128) };
+    const bundle = attestationBundle(signer, statementAbout([{ name: 'x', digest }]));
+    layout.attach([layout.blob(bundleBytes(bundle), BUNDLE)], {}, { subject: image });
+    expect(layout.verify()).toBe('artifact SUBJECT_MISMATCH');
+  });
+
+  it('is accepted by one good signature behind one of another image by the same signer', () => {
+    const layout = new Layout();
+    const image = layout.image('a');
+    layout.attach([simpleLayer(layout, payloadFor(`sha256:${'0'.repeat(64)}`))], tagOf(image));
+    layout.attach([bundleLayer(layout, image)], {}, { subject: image });
+    expect(layout.verify()).toBeUndefined();
+  });
+
+  it('of lists of lists is not read without end', () => {
+    const layout = new Layout();
+    const image = layout.image('a');
+    const inner = { schemaVersion: 2, manifests: Array.from({ length: 4000 }, () => image) };
+    const referrers = { 'org.opencontainers.image.ref.name': `sha256-${'0'.repeat(64)}` };
+    for (const extra of ['', ' '])
+      layout.manifests.push(layout.blob(Buffer.from(JSON.stringify(inner) + extra), INDEX, referrers));
+    expect(layout.verify()).toBe('layout LAYOUT_MALFORMED');
+  });
+
+  it.each(['index.json', 'oci-layout', 'blobs'])('is refused when its %s is not what it should be', (name) => {
+    const layout = new Layout();
+    layout.image('a');
+    layout.verify();
+    const path = join(layout.directory, name);
+    const outside = join(tempDirectory(), 'outside');
+    const source = () => openLayout(layout.directory, new AbortController().signal);
+    renameSync(path, outside);
+    if (name === 'blobs') {
+      writeFileSync(path, 'a file');
+      expect(source().readBlob('0'.repeat(64), 1)).toBeUndefined();
+      expect(source().hashBlob('0'.repeat(64))).toBeUndefined();
+      return;
+    }
+    symlinkSync(outside, path);
+    expectCode(source, 'LAYOUT_MALFORMED');
+    rmSync(path);
+    // A pipe that nobody writes into.
+    execFileSync('mkfifo', [path]);
+    expectCode(source, 'LAYOUT_MALFORMED');
+    rmSync(path);
+    expectCode(source, name === 'oci-layout' ? 'FILE_NOT_FOUND' : 'LAYOUT_MALFORMED');
+  });
+
+  it('tells as what the image was signed', () => {
+    const layout = new Layout();
+    const image = layout.image('a');
+    layout.attach([simpleLayer(layout, payloadFor(image.digest))], tagOf(image));
+    expect(layout.verify()).toBeUndefined();
+    const { checks } = verifyOciLayout(openLayout(layout.directory, new AbortController().signal), {}, trust);
+    expect(checks.find(({ name }) => name === 'image')?.reason).toBe('the signed document names this image, as x');
   });
 
   it('ends when an index holds itself a thousand times, and is none without its marker', () => {
