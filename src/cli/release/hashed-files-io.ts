@@ -17,7 +17,8 @@ export type HashedFile<H extends string> = {
 
 /**
  * Every file under `root`, read once.
- * @param own files of the release itself, such as the list and its signature: nobody lists those
+ * @param own files of the release itself, such as the list and its signature: nobody has to list those
+ * @param listed paths that are read though they are `own`
  * @param hashesOf what is wanted of a file; it is read all the same if that is nothing
  * @throws ArchiveError for links, devices and names against the rules; what aborted it
  */
@@ -26,11 +27,12 @@ export async function* hashedFiles<H extends string>(
   own: readonly string[],
   hashesOf: (path: string) => readonly H[],
   signal: AbortSignal,
+  listed: ReadonlySet<string> = new Set(),
 ): AsyncGenerator<HashedFile<H>> {
   const inside = ownPaths(root, own);
   await using directory = await UntrustedDirectory.open(root);
   for await (const { path, open } of walkFiles(directory, MAX_FILES)) {
-    if (inside.has(path)) continue;
+    if (inside.has(path) && !listed.has(path)) continue;
     await using file = await open();
     const hashes = hashesOf(path).map((name) => ({ name, hash: createHash(name) }));
     let size = 0;

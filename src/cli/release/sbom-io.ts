@@ -15,7 +15,7 @@ import { hashedFiles } from './hashed-files-io.ts';
 
 /**
  * Compares every file under `root` with the list.
- * @param own files of the release itself, such as the list and its signature: nobody lists those
+ * @param own files of the release itself, such as the list and its signature: where nobody lists those, they are not missed
  * @throws ArchiveError for links, devices and names against the rules; what aborted it
  */
 export async function compareDirectory(
@@ -25,8 +25,9 @@ export async function compareDirectory(
   signal: AbortSignal,
 ): Promise<Finding> {
   const names = [...new Set(sbom.files.flatMap(({ hashes }) => Object.keys(hashes) as SbomHash[]))];
+  const listed = new Set(sbom.files.map(({ path }) => path));
   const found = new Map<string, FileHashes>();
-  for await (const { path, digests } of hashedFiles(root, own, () => names, signal)) found.set(path, digests);
+  for await (const { path, digests } of hashedFiles(root, own, () => names, signal, listed)) found.set(path, digests);
   const comparison = compareSbom(sbom, found);
   return { reason: judgeComparison(sbom, comparison), detail: comparisonDetail(comparison) };
 }

@@ -22,6 +22,8 @@ const KEY_ID_BYTES = 8;
 const KEY_BYTES = 2 + KEY_ID_BYTES + 32;
 const SIGNATURE_BYTES = 2 + KEY_ID_BYTES + 64;
 const GLOBAL_BYTES = 64;
+/** BLAKE2b-512. */
+const PREHASH_BYTES = 64;
 const UNTRUSTED = 'untrusted comment: ';
 const TRUSTED = 'trusted comment: ';
 /** COMMENTMAXBYTES and TRUSTEDCOMMENTMAXBYTES of the tool, which cuts what is longer. */
@@ -123,6 +125,14 @@ export function verifyMinisign(message: Message, signature: MinisignSignature, k
     throw new ReleaseError(
       'MINISIGN_KEY_MISMATCH',
       `made with minisign key ${shownId(signature.id)}, while the trusted one is ${shownId(key.id)}`,
+    );
+  }
+  // Which of the two forms it is, nobody signed. A signature over the hash of one file is a legacy one over a file that
+  // is that hash, so of a file of just that size nobody can tell what its signer saw.
+  if (signature.algorithm === 'legacy' && message.size === PREHASH_BYTES) {
+    throw new ReleaseError(
+      'MINISIGN_SIGNATURE',
+      `a legacy minisign signature over a file of ${PREHASH_BYTES} bytes may be one over another file with that hash; ask for one made without -l`,
     );
   }
   const signed =

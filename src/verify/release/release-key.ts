@@ -16,7 +16,9 @@ export type ReleaseKey = {
 };
 
 const PEM = /^\s*-----BEGIN PUBLIC KEY-----\r?\n([A-Za-z0-9+/=\r\n]+?)\r?\n-----END PUBLIC KEY-----\s*$/;
-const CURVES: readonly string[] = ['prime256v1', 'secp384r1', 'secp521r1'];
+/** The curves that are supported, and bytes of a point in full: 0x04 and both coordinates (SEC 1 section 2.3.3). */
+const POINT_BYTES: Readonly<Record<string, number>> = { prime256v1: 65, secp384r1: 97, secp521r1: 133 };
+const UNCOMPRESSED = 0x04;
 /** Below is within reach of an attacker (NIST SP 800-131A); above, a verification is a way to keep us busy. */
 const RSA_BITS = { min: 2048, max: 8192 } as const;
 
@@ -63,12 +65,20 @@ function assertStrong({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject, sp
       return;
     case 'ec': {
       const curve = asymmetricKeyDetails?.namedCurve ?? 'unnamed';
-      if (!CURVES.includes(curve)) throw refused(`the curve ${curve} is not supported; P-256, P-384 and P-521 are`);
+      if (!Object.hasOwn(POINT_BYTES, curve))
+        throw refused(`the curve ${curve} is not supported; P-256, P-384 and P-521 are`);
+      // The point is the last of an SPKI. Compressed, one key would have a second keyid.
+      if (spki.at(-(POINT_BYTES[curve] ?? 0)) !== UNCOMPRESSED)
+        throw refused('its point is compressed; write it with its point in full');
       return;
     }
     case 'rsa': {
       const bits = asymmetricKeyDetails?.modulusLength ?? 0;
       if (bits < RSA_BITS.min || bits > RSA_BITS.max) throw refused(`RSA of ${bits} bits is not accepted`);
+      // With 1 every message is its own signature; an even one is no RSA key.
+      const exponent = asymmetricKeyDetails?.publicExponent ?? 0n;
+      if (exponent < 3n || exponent % 2n === 0n || exponent >= 1n << 64n)
+        throw refused('its RSA exponent is even, 1 or very long');
       return;
     }
     default:

@@ -43,6 +43,19 @@ describe('release verify with a bill of materials', () => {
     expect(codes.at(-1)).toEqual(['sbom', code]);
   });
 
+  it('compares the release too, where it lies among the files that the list has', async () => {
+    const sbom = cyclone({ ...LISTED, 'tool.tar': HEX });
+    const files = { ...TREE, 'out/tool.tar': DATA, 'out/tool.tar.minisig': minisign(OURS, DATA) };
+    const where = place({ ...files, 'out/sbom.json': sbom, 'out/sbom.json.minisig': minisign(OURS, utf8(sbom)) });
+    const args = ['@out/tool.tar', ...MINISIGN, '--sbom', '@out/sbom.json', '--sbom-root', '@out'];
+    // Its signature lies there too, and nobody lists that.
+    expect((await verify(where, ...args, '--signature', '@out/tool.tar.minisig')).report.verdict).toBe('trusted');
+    const wrong = cyclone({ ...LISTED, 'tool.tar': hex('another') });
+    const other = place({ ...files, 'out/sbom.json': wrong, 'out/sbom.json.minisig': minisign(OURS, utf8(wrong)) });
+    const { codes } = await verify(other, ...args, '--signature', '@out/tool.tar.minisig');
+    expect(codes.at(-1)).toEqual(['sbom', 'SBOM_MISMATCH']);
+  });
+
   it('refuses a link among the files, whatever it leads to', async () => {
     const where = listed();
     rmSync(where.at('out/bin/tool'));

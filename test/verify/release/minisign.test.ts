@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { concatBytes, encodeBase64, parseBase64, utf8 } from '../../../src/core/bytes.ts';
@@ -57,6 +58,19 @@ describe('a minisign signature', () => {
     expect(verdict.trustedComment).toBe('timestamp:1700000000\tfile:tool.tar');
     expect(verdict.signer).toEqual({ keyid: OURS.publicKey.keyid, role: 'minisign' });
     expect(minisignNeeds(parseMinisignSignature(utf8(signature)))).toBe(legacy ? 'whole' : 'blake2b512');
+  });
+
+  it('over a hash is not one over a file that is that hash, though nobody signed which it is', () => {
+    const hash = new Uint8Array(createHash('blake2b512').update(DATA).digest());
+    const relabelled = withLine(
+      minisign(OURS, DATA),
+      1,
+      withBytes((bytes) => concatBytes(utf8('Ed'), bytes.slice(2))),
+    );
+    expectCode(() => check(relabelled, messageOfBytes('x', hash)), 'MINISIGN_SIGNATURE');
+    // Nor can it be told of a file of that size that was signed as it is.
+    expectCode(() => check(minisign(OURS, hash, true), messageOfBytes('x', hash)), 'MINISIGN_SIGNATURE');
+    expect(check(minisign(OURS, hash), messageOfBytes('x', hash)).signer.role).toBe('minisign');
   });
 
   it('is checked with a key that was copied from a web page', () => {

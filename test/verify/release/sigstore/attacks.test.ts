@@ -4,7 +4,7 @@ import { decidingCheck } from '../../../../src/core/checks.ts';
 import { releaseKeyFromSpki } from '../../../../src/verify/release/release-key.ts';
 import { readTrustedRoot } from '../../../../src/verify/release/sigstore/trusted-root.ts';
 import { type SigstoreTrust, verifySigstoreBundle } from '../../../../src/verify/release/sigstore/verify-bundle.ts';
-import { der, oid, sequence, text } from '../../../support/der.ts';
+import { bits, der, oid, sequence, text } from '../../../support/der.ts';
 import { expectCode } from '../../../support/expect-code.ts';
 import {
   attestationBundle,
@@ -449,6 +449,11 @@ describe('a plain key', () => {
       'of another curve',
       generateKeyPairSync('ec', { namedCurve: 'secp256k1' }).publicKey.export({ format: 'der', type: 'spki' }),
     ],
+    [
+      'with the exponent 1',
+      rsaSpki(Buffer.concat([Buffer.from([0xd1]), Buffer.alloc(254, 0x5a), Buffer.from([0x7f])]), Buffer.from([1])),
+    ],
+    ['whose point is compressed', compressed(signer.key.publicKey.export({ format: 'der', type: 'spki' }))],
     ['of another kind', generateKeyPairSync('x25519').publicKey.export({ format: 'der', type: 'spki' })],
     [
       'with bytes after it',
@@ -463,6 +468,18 @@ describe('a plain key', () => {
     expect(refusal(messageBundle(signer, ARTIFACT, { plainKey: true }))).toBe('material KEY_MISSING');
   });
 });
+
+function rsaSpki(n: Uint8Array, e: Uint8Array): Buffer {
+  const numbers = sequence(der(0x02, Buffer.concat([Buffer.alloc(1), n])), der(0x02, e));
+  return sequence(sequence(oid('1.2.840.113549.1.1.1'), der(0x05)), bits(numbers));
+}
+
+/** The same point by its x and one bit of its y. */
+function compressed(spki: Uint8Array): Buffer {
+  const point = Buffer.from(spki.subarray(-65));
+  const short = Buffer.concat([Buffer.from([0x02 | ((point[64] ?? 0) & 1)]), point.subarray(1, 33)]);
+  return sequence(sequence(oid('1.2.840.10045.2.1'), oid('1.2.840.10045.3.1.7')), bits(short));
+}
 
 describe('the material', () => {
   const bundle = messageBundle(signer, ARTIFACT);
