@@ -61,12 +61,18 @@ export function prepareSsh(signature: Uint8Array, { signers, revoked, ...rest }:
     judge: (message) => {
       const signer = verifySsh(message, parsed, trust);
       const [fingerprint, presence] = [sshFingerprint(parsed.key.blob), presenceWords(parsed)];
+      const { certificate } = parsed.key;
       const how = presence === undefined ? '' : `, a security key, ${presence}`;
-      const detail = { fingerprint, namespace: parsed.namespace, keyType: parsed.key.type };
+      const by = certificate === undefined ? '' : `, certified by ${sshFingerprint(certificate.authority.blob)}`;
+      const certified =
+        certificate === undefined
+          ? {}
+          : { certificate: escapeForTerminal(certificate.id), serial: `${certificate.serial}` };
+      const detail = { fingerprint, namespace: parsed.namespace, keyType: parsed.key.type, ...certified };
       const who = escapeForTerminal(signer.identity ?? '');
       return {
         signers: [signer],
-        reason: `signed by ${who} with ${fingerprint}${how}, for "${parsed.namespace}"`,
+        reason: `signed by ${who} with ${fingerprint}${how}${by}, for "${parsed.namespace}"`,
         detail,
       };
     },

@@ -21,6 +21,10 @@ export class WireReader {
     return this.take(1)[0] ?? 0;
   }
 
+  uint64(): bigint {
+    return Buffer.from(this.take(8)).readBigUInt64BE();
+  }
+
   uint32(): number {
     return Buffer.from(this.take(4)).readUInt32BE();
   }
@@ -45,6 +49,15 @@ export class WireReader {
     return bytes;
   }
 
+  /** Bytes read so far. */
+  get position(): number {
+    return this.#at;
+  }
+
+  get isAtEnd(): boolean {
+    return this.#at === this.#bytes.length;
+  }
+
   /** `string`: any bytes. */
   string(): Uint8Array {
     return this.take(this.uint32());
@@ -56,6 +69,17 @@ export class WireReader {
     if (!bytes.every((byte) => byte > 0x20 && byte < 0x7f))
       throw this.#malformed('a name in it is not printable ASCII');
     return decodeUtf8(bytes);
+  }
+
+  /** `string` of UTF-8 without NUL, as people and hosts are called. */
+  text(): string {
+    const bytes = this.string();
+    if (bytes.includes(0)) throw this.#malformed('a text in it has a NUL byte');
+    try {
+      return decodeUtf8(bytes);
+    } catch {
+      throw this.#malformed('a text in it is not UTF-8');
+    }
   }
 
   /** `mpint`, positive and in its one shortest form; without the leading zero. */

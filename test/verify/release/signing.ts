@@ -76,3 +76,54 @@ export function armor(blob: Uint8Array): string {
   const lines = encodeBase64(blob).match(/.{1,70}/g) ?? [];
   return `-----BEGIN SSH SIGNATURE-----\n${lines.join('\n')}\n-----END SSH SIGNATURE-----\n`;
 }
+
+export type CertificateParts = {
+  readonly serial?: bigint;
+  readonly kind?: number;
+  readonly id?: string;
+  readonly principals?: readonly string[];
+  readonly validAfter?: bigint;
+  readonly validBefore?: bigint;
+  /** Names and values. */
+  readonly critical?: readonly (readonly [string, Uint8Array])[];
+  readonly extensions?: readonly (readonly [string, Uint8Array])[];
+  /** Type and fields of the certified key instead of `key`'s. */
+  readonly subject?: { readonly type: string; readonly fields: Uint8Array };
+  /** In place of the authority's wire form. */
+  readonly authority?: Uint8Array;
+  /** Who really signs it. */
+  readonly by?: PrivateKey;
+  readonly trailing?: Uint8Array;
+};
+
+export function wireUint64(value: bigint): Uint8Array {
+  const bytes = new Uint8Array(8);
+  new DataView(bytes.buffer).setBigUint64(0, value);
+  return bytes;
+}
+
+/** A certificate as `ssh-keygen -s` makes it (PROTOCOL.certkeys), in wire form. */
+export function sshCertificate(key: PrivateKey, authority: PrivateKey, parts: CertificateParts = {}): Uint8Array {
+  const { serial = 1n, kind = 1, id = 'who', principals = ['release@example.org'] } = parts;
+  const { validAfter = 0n, validBefore = 2n ** 64n - 1n, critical = [], extensions = [] } = parts;
+  const subject = parts.subject ?? { type: 'ssh-ed25519', fields: wireString(key.publicKey.raw) };
+  const options = (list: readonly (readonly [string, Uint8Array])[]) =>
+    wireString(concatBytes(...list.flatMap(([name, value]) => [str(name), wireString(value)])));
+  const signed = concatBytes(
+    str(`${subject.type.replace(/@openssh\.com$/, '')}-cert-v01@openssh.com`),
+    str('a nonce'),
+    subject.fields,
+    wireUint64(serial),
+    Uint8Array.of(0, 0, 0, kind),
+    str(id),
+    wireString(concatBytes(...principals.map(str))),
+    wireUint64(validAfter),
+    wireUint64(validBefore),
+    options(critical),
+    options(extensions),
+    str(''),
+    wireString(parts.authority ?? sshBlob(authority)),
+  );
+  const signature = concatBytes(str('ssh-ed25519'), wireString(signWithKey(parts.by ?? authority, signed)));
+  return concatBytes(signed, wireString(signature), parts.trailing ?? new Uint8Array());
+}

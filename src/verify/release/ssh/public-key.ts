@@ -14,7 +14,7 @@ import { MAX_RSA_BITS, MIN_RSA_BITS, SSH_ED25519 } from './format.ts';
 /** A key that may make SSH signatures. */
 export type SshPublicKey = {
   readonly type: string;
-  /** The wire form: what two keys are compared by. */
+  /** The wire form: what two keys are compared by. Of a certified key, that of the key alone. */
   readonly blob: Uint8Array;
   readonly keyid: KeyId;
   readonly material: SshKeyMaterial;
@@ -58,14 +58,23 @@ export function sshKeyType(blob: Uint8Array): string {
   return new WireReader(blob, bad).name();
 }
 
-/** @throws ReleaseError SSH_KEY_MALFORMED, SSH_KEY_WEAK, SSH_CERTIFICATE or SSH_ALGORITHM */
+/** @throws ReleaseError SSH_KEY_MALFORMED, SSH_KEY_WEAK or SSH_ALGORITHM (for a certificate too) */
 export function parseSshPublicKey(blob: Uint8Array): SshPublicKey {
   const reader = new WireReader(blob, bad);
   const type = reader.name();
+  const fields = readKeyFields(type, reader);
+  reader.end();
+  return { type, blob, ...fields };
+}
+
+/** What follows a key's type, in its wire form as in a certificate. @throws ReleaseError as {@link parseSshPublicKey} */
+export function readKeyFields(
+  type: string,
+  reader: WireReader,
+): Pick<SshPublicKey, 'keyid' | 'material' | 'application'> {
   const material = readMaterial(type, reader);
   const application = type === SK_ED25519 || type === SK_ECDSA ? reader.string() : undefined;
-  reader.end();
-  return { type, blob, keyid: keyidOf(material), material, ...(application === undefined ? {} : { application }) };
+  return { keyid: keyidOf(material), material, ...(application === undefined ? {} : { application }) };
 }
 
 function readMaterial(type: string, reader: WireReader): SshKeyMaterial {
@@ -73,12 +82,6 @@ function readMaterial(type: string, reader: WireReader): SshKeyMaterial {
   if (curve !== undefined) return readEcdsa(curve, reader);
   if (type === SSH_ED25519 || type === SK_ED25519) return readEd25519(reader);
   if (type === 'ssh-rsa') return readRsa(reader);
-  if (/-cert-v\d+@openssh\.com$/.test(type)) {
-    throw new ReleaseError(
-      'SSH_CERTIFICATE',
-      'signed with an SSH certificate, which is not supported; list the key itself in the allowed signers',
-    );
-  }
   throw new ReleaseError('SSH_ALGORITHM', `SSH keys of type ${escapeForTerminal(type.slice(0, 80))} are not supported`);
 }
 

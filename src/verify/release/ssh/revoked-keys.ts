@@ -1,26 +1,27 @@
 import { encodeBase64 } from '../../../core/bytes.ts';
 import { messageOf } from '../../../core/errors.ts';
-import { malformedAs, readText } from '../text.ts';
-import { KRL_MAGIC, MAX_SIGNERS_BYTES } from './format.ts';
+import { assertSize, malformedAs, readText } from '../text.ts';
+import { plainBlob, type SshSigner } from './certificate.ts';
+import { MAX_KRL_BYTES, MAX_SIGNERS_BYTES } from './format.ts';
+import { isKrl, parseKrl } from './krl.ts';
 import { parseKeyWords } from './public-key.ts';
 
 const bad = malformedAs('SSH_REVOKED_MALFORMED', 'not a list of revoked SSH keys');
 
-/** Keys that count no more, by their wire form. */
-export type RevokedSshKeys = { readonly has: (blob: Uint8Array) => boolean };
+/** Keys that count no more. A certified key counts no more when its authority doesn't either. */
+export type RevokedSshKeys = { readonly has: (key: SshSigner) => boolean };
 
 export const NO_REVOKED_KEYS: RevokedSshKeys = { has: () => false };
 
 /**
- * Parses a list of revoked keys: public keys, one a line. A line that can't be read refuses the list: it may be the one
- * that matters.
- * @throws ReleaseError SSH_REVOKED_MALFORMED (also for OpenSSH's binary KRL, which is not read here)
+ * Parses a list of revoked keys: OpenSSH's binary KRL, or public keys, one a line (a certificate stands for its key). A line
+ * that can't be read refuses the list: it may be the one that matters.
+ * @throws ReleaseError SSH_REVOKED_MALFORMED or MATERIAL_TOO_LARGE
  */
 export function parseRevokedKeys(bytes: Uint8Array): RevokedSshKeys {
-  if (KRL_MAGIC.every((byte, i) => bytes[i] === byte)) {
-    throw bad(
-      'it is a binary key revocation list (KRL), which is not supported; give the revoked public keys, one a line',
-    );
+  if (isKrl(bytes)) {
+    assertSize(bytes, MAX_KRL_BYTES, bad);
+    return { has: parseKrl(bytes) };
   }
   const revoked = new Set<string>();
   readText(bytes, MAX_SIGNERS_BYTES, bad)
@@ -29,10 +30,14 @@ export function parseRevokedKeys(bytes: Uint8Array): RevokedSshKeys {
       const [type, base64] = line.trim().split(/[ \t]+/);
       if (type === undefined || type === '' || type.startsWith('#')) return;
       try {
-        revoked.add(encodeBase64(parseKeyWords(type, base64 ?? '')));
+        revoked.add(encodeBase64(plainBlob(parseKeyWords(type, base64 ?? ''))));
       } catch (cause) {
         throw bad(`line ${i + 1}: ${messageOf(cause)}`, cause);
       }
     });
-  return { has: (blob) => revoked.has(encodeBase64(blob)) };
+  const isListed = (blob: Uint8Array): boolean => revoked.has(encodeBase64(blob));
+  return {
+    has: ({ blob, certificate }) =>
+      isListed(blob) || (certificate !== undefined && isListed(certificate.authority.blob)),
+  };
 }

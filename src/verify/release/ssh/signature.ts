@@ -1,30 +1,20 @@
-import { verify as nodeVerify } from 'node:crypto';
 import { concatBytes, decodeUtf8, encodeBase64, parseBase64, utf8 } from '../../../core/bytes.ts';
-import { sha256 } from '../../../core/digest.ts';
-import { verifyWithKey } from '../../../core/keys.ts';
 import { escapeForTerminal } from '../../../core/terminal-text.ts';
 import { ReleaseError } from '../errors.ts';
 import { digestOf, type Message } from '../message.ts';
 import { MAX_SIGNATURE_BYTES, malformedAs, readText } from '../text.ts';
 import { WireReader, wireString } from '../wire.ts';
-import { ARMOR_BEGIN, ARMOR_END, ARMOR_LINE, MAGIC, SK_USER_PRESENT, SK_USER_VERIFIED, VERSION } from './format.ts';
-import { type Curve, parseSshPublicKey, type SshKeyMaterial, type SshPublicKey } from './public-key.ts';
+import { parseSshSigner, type SshSigner } from './certificate.ts';
+import { ARMOR_BEGIN, ARMOR_END, ARMOR_LINE, MAGIC, VERSION } from './format.ts';
+import { isKeySignature, type KeySignature, readKeySignature, userWasVerified, wasTouched } from './key-signature.ts';
 
-export type SshSignature = {
-  readonly key: SshPublicKey;
+export type SshSignature = KeySignature & {
+  readonly key: SshSigner;
   readonly namespace: string;
   readonly hash: 'sha256' | 'sha512';
-  readonly algorithm: string;
-  readonly blob: Uint8Array;
-  /** Of a security key. */
-  readonly presence?: { readonly flags: number; readonly counter: Uint8Array };
 };
 
 const bad = malformedAs('SSH_MALFORMED', 'not an SSH signature');
-const RSA_HASHES: Readonly<Record<string, 'sha256' | 'sha512'>> = {
-  'rsa-sha2-256': 'sha256',
-  'rsa-sha2-512': 'sha512',
-};
 
 /**
  * Parses an armoured signature (PROTOCOL.sshsig section 1 and 2) and the key in it. The key means nothing until an
@@ -49,8 +39,8 @@ export function parseSshSignature(bytes: Uint8Array): SshSignature {
       `the SSH signature is over a ${escapeForTerminal(hash)} hash, not sha256 or sha512`,
     );
   }
-  const key = parseSshPublicKey(publicKey);
-  return { key, namespace, hash, ...readSignature(key, signature) };
+  const key = parseSshSigner(publicKey);
+  return { key, namespace, hash, ...readKeySignature(key, signature, bad) };
 }
 
 function unarmor(text: string): Uint8Array {
@@ -76,25 +66,6 @@ function decodeNamespace(bytes: Uint8Array): string {
   return namespace;
 }
 
-function readSignature(key: SshPublicKey, bytes: Uint8Array): Pick<SshSignature, 'algorithm' | 'blob' | 'presence'> {
-  const reader = new WireReader(bytes, bad);
-  const algorithm = reader.name();
-  const blob = reader.string();
-  const isSecurityKey = key.application !== undefined;
-  const presence = isSecurityKey ? { flags: reader.byte(), counter: reader.take(4) } : undefined;
-  reader.end();
-  // ssh-rsa as an algorithm is SHA-1 (RFC 8332 section 1).
-  const isRight = key.material.algorithm === 'rsa' ? Object.hasOwn(RSA_HASHES, algorithm) : algorithm === key.type;
-  if (!isRight) {
-    const shown = escapeForTerminal(algorithm.slice(0, 80));
-    throw new ReleaseError(
-      'SSH_ALGORITHM',
-      `an SSH signature of type ${shown} is not accepted of a key of type ${key.type}`,
-    );
-  }
-  return { algorithm, blob, ...(presence === undefined ? {} : { presence }) };
-}
-
 /** What a key signs: PROTOCOL.sshsig section 2: magic, namespace, reserved, hash algorithm, H(message). */
 export function sshSigned(namespace: string, hash: SshSignature['hash'], digest: Uint8Array): Uint8Array {
   return concatBytes(MAGIC, ...[utf8(namespace), new Uint8Array(), utf8(hash), digest].map(wireString));
@@ -116,51 +87,18 @@ export function encodeSshSignature(
  * @throws ReleaseError SSH_SIGNATURE, SSH_PRESENCE or SSH_MALFORMED
  */
 export function verifySshSignature(message: Message, signature: SshSignature): void {
-  const { key, namespace, hash, presence } = signature;
-  const signed = sshSigned(namespace, hash, digestOf(message, hash));
-  const covered =
-    presence === undefined || key.application === undefined
-      ? signed
-      : // PROTOCOL.u2f: SHA256(application) ‖ flags ‖ counter ‖ SHA256(message)
-        concatBytes(sha256(key.application), Uint8Array.of(presence.flags), presence.counter, sha256(signed));
-  if (!isSignature(key.material, covered, signature)) {
+  const { key, namespace, hash } = signature;
+  if (!isKeySignature(key, sshSigned(namespace, hash, digestOf(message, hash)), signature, bad)) {
     const name = escapeForTerminal(message.name);
     throw new ReleaseError('SSH_SIGNATURE', `the SSH signature is not one of the key it names over ${name}`);
   }
-  // A key that signs while nobody is there signs for whoever holds the computer.
-  if (presence !== undefined && (presence.flags & SK_USER_PRESENT) === 0) {
-    throw new ReleaseError('SSH_PRESENCE', 'the security key signed without being touched');
-  }
+  if (!wasTouched(signature)) throw new ReleaseError('SSH_PRESENCE', 'the security key signed without being touched');
+  if (key.certificate?.mustVerifyUser === true && !userWasVerified(signature))
+    throw new ReleaseError('SSH_PRESENCE', 'the certificate asks for a PIN or a finger, and the security key saw none');
 }
 
 /** What a security key says of the person, for the report. */
-export function presenceWords({ presence }: SshSignature): string | undefined {
-  if (presence === undefined) return undefined;
-  return (presence.flags & SK_USER_VERIFIED) === 0 ? 'touched' : 'touched, and unlocked by its user';
-}
-
-function isSignature(material: SshKeyMaterial, covered: Uint8Array, { algorithm, blob }: SshSignature): boolean {
-  switch (material.algorithm) {
-    case 'ed25519':
-      return verifyWithKey(material.key, covered, blob);
-    case 'rsa':
-      return nodeVerify(RSA_HASHES[algorithm], covered, material.key, blob);
-    case 'ecdsa': {
-      const key = { key: material.key, dsaEncoding: 'ieee-p1363' } as const;
-      return nodeVerify(material.curve.hash, covered, key, fixedWidth(blob, material.curve));
-    }
-  }
-}
-
-/** RFC 5656 section 3.1.2: two mpints; to r ‖ s of the curve's width. */
-function fixedWidth(blob: Uint8Array, { bytes }: Curve): Uint8Array {
-  const reader = new WireReader(blob, bad);
-  const halves = [reader.unsigned(), reader.unsigned()];
-  reader.end();
-  const out = new Uint8Array(2 * bytes);
-  halves.forEach((half, i) => {
-    if (half.length > bytes) throw bad('a half of its signature is longer than its curve');
-    out.set(half, (i + 1) * bytes - half.length);
-  });
-  return out;
+export function presenceWords(signature: SshSignature): string | undefined {
+  if (signature.presence === undefined) return undefined;
+  return userWasVerified(signature) ? 'touched, and unlocked by its user' : 'touched';
 }
