@@ -1,6 +1,7 @@
 import type { Digest } from '../core/digest.ts';
 import { diffFields, type FieldChange, type Fields } from '../core/field-diff.ts';
 import type { KeyId } from '../core/keys.ts';
+import { type AttestationChange, diffAttestations } from './attestation-diff.ts';
 import type { IndexEntry } from './index-lines.ts';
 import type { BundleStatement } from './statement.ts';
 
@@ -37,6 +38,8 @@ export type BundleDiff = {
   /** What the statements say differently, signers and trust root included; empty without a first bundle. */
   readonly fields: readonly FieldChange[];
   readonly files: FileDiff;
+  /** What the indexes demand differently of third-party signatures. */
+  readonly attestations: readonly AttestationChange[];
 };
 
 /** Compares two bundles by what their statements and indexes say. Decides nothing about trust. */
@@ -47,6 +50,7 @@ export function diffBundles(before: DiffSide | undefined, after: DiffSide): Bund
     relation: before === undefined ? 'first' : relationOf(before, after),
     fields: before === undefined ? [] : diffFields(fieldsOf(before), fieldsOf(after)),
     files: diffFiles(before?.entries ?? [], after.entries),
+    attestations: diffAttestations(before?.entries ?? [], after.entries),
   };
 }
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Attestation } from '../../src/bundle/attestations.ts';
 import { type DiffSide, diffBundles } from '../../src/bundle/diff.ts';
 import type { IndexEntry } from '../../src/bundle/index-lines.ts';
 import type { BundleStatement } from '../../src/bundle/statement.ts';
@@ -30,6 +31,51 @@ const entry = (path: string, hash: string, mode: IndexEntry['mode'] = '0644'): I
   mode,
   size: hash.length,
   sha256: hash,
+});
+
+describe('what two bundles demand of third parties’ signatures', () => {
+  const sigstore = { type: 'sigstore', material: 'x.json', identity: 'dev@x', issuer: 'https://a' } as const;
+  const key = (value: string) => ({ type: 'minisign', material: 'x.minisig', key: value }) as const;
+  const attested = (path: string, ...attestations: readonly Attestation[]) => ({ ...entry(path, 'aa'), attestations });
+  const changes = (before: readonly IndexEntry[] | undefined, after: readonly IndexEntry[]) =>
+    diffBundles(before && side({}, { entries: before }), side({}, { entries: after })).attestations;
+
+  it('is told when no byte of the file changed', () => {
+    const before = [
+      attested('bin/x', key('RWold'), { ...sigstore, policy: { source: 'https://s', ref: 'refs/tags/v1' } }),
+    ];
+    const after = [
+      attested('bin/x', key('RWnew'), { ...sigstore, trustedRoot: 'pin:own', policy: { source: 'https://s' } }),
+    ];
+    expect(changes(before, after)).toEqual([
+      {
+        path: 'bin/x',
+        material: 'x.json',
+        fields: [
+          { field: 'policy.ref', before: 'refs/tags/v1', after: null },
+          { field: 'trustedRoot', before: null, after: 'pin:own' },
+        ],
+      },
+      { path: 'bin/x', material: 'x.minisig', fields: [{ field: 'key', before: 'RWold', after: 'RWnew' }] },
+    ]);
+    expect(changes(before, before)).toEqual([]);
+  });
+
+  it('is told when it is dropped, new, or of another kind', () => {
+    const [plain, demanding] = [[entry('bin/x', 'aa')], [attested('bin/x', key('RWa'))]];
+    const fields = (before: string | null, after: string | null) => [
+      { field: 'type', before: before && 'minisign', after: after && 'minisign' },
+      { field: 'key', before, after },
+    ];
+    expect(changes(demanding, plain)).toEqual([{ path: 'bin/x', material: 'x.minisig', fields: fields('RWa', null) }]);
+    expect(changes(plain, demanding)).toEqual([{ path: 'bin/x', material: 'x.minisig', fields: fields(null, 'RWa') }]);
+    expect(changes(undefined, demanding)).toEqual(changes(plain, demanding));
+    expect(changes(demanding, [])).toEqual(changes(demanding, plain));
+    const other = { ...key('RWa'), type: 'signify' } as const;
+    expect(changes(demanding, [attested('bin/x', other)])).toMatchObject([
+      { fields: [{ field: 'type', before: 'minisign', after: 'signify' }] },
+    ]);
+  });
 });
 
 describe('two bundles', () => {

@@ -1,12 +1,15 @@
 import { appendFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import type { Attestation } from '../../src/bundle/attestations.ts';
 import { packBundle } from '../../src/bundle/pack-io.ts';
 import { displayWidth } from '../../src/cli/render/text.ts';
 import { KIND_ROLES, kindBundle, kindsRoot } from '../install/kinds-support.ts';
 import { ruleBytes } from '../rules/support.ts';
 import { expectError, inside, jsonOf } from '../support/cli.ts';
+import { testKey } from '../support/keys.ts';
 import { tempDirectory } from '../support/temp.ts';
+import { minisignKey } from '../verify/release/signing.ts';
 
 type Told = {
   readonly verified: false;
@@ -17,6 +20,7 @@ type Told = {
 const diff = (a: string, b: string, ...more: readonly string[]) => inside(['bundle', 'diff', a, b, ...more]);
 const toldOf = async (a: string, b: string) => jsonOf<Told>(await diff(a, b, '--json'), 'bundle-diff');
 
+const KEY = minisignKey(testKey('vendor')).split('\n')[1] ?? '';
 const SQL = "SELECT entity, process_name FROM new_processes WHERE process_name = 'sh'";
 
 async function pair() {
@@ -122,6 +126,32 @@ describe('bundle diff', () => {
     const { stdout } = await diff(old, now);
     expect(stdout).toContain('files: 1 added, 0 changed, 1 removed, 1 unchanged; 2 → 3 bytes');
     expect(stdout).toContain('  + bin/x.sh  0755, 2 bytes');
+  });
+
+  it('tells whom the signatures of vendors must be of, where an update demands others', async () => {
+    const mini = { type: 'minisign', material: 'x.minisig', key: KEY } as const;
+    const sigstore = { type: 'sigstore', material: 'x.json', issuer: 'https://a' } as const;
+    const policy = { source: 'https://s' };
+    const files = { 'bin/x': 'x', 'x.json': '{}', 'x.minisig': 'm' };
+    const update = async (...attestations: readonly Attestation[]) =>
+      (await kindBundle({ kind: 'update', files, change: { attestations: new Map([['bin/x', attestations]]) } })).path;
+    const before = await update(mini, { ...sigstore, identity: 'dev@x', policy });
+    const after = await update({ ...sigstore, identity: 'evil\u001b[2J@x', trustedRoot: 'pin:own' });
+    const { stdout } = await diff(before, after);
+    expect(stdout).toMatch(/^[\x20-\x7e\n→~…]+$/);
+    for (const line of [
+      'files: 0 added, 0 changed, 0 removed, 3 unchanged',
+      "third parties' signatures: what they must be",
+      '  ~ bin/x  by x.json\n',
+      'dev@x → evil\\x1b[2J@x\n',
+      'policy.source  https://s → none\n',
+      'none → pin:own\n',
+      '  - bin/x  by x.minisig\n',
+    ])
+      expect(stdout).toContain(line);
+    expect((await toldOf(before, after)).diff).toMatchObject({
+      attestations: [{ path: 'bin/x', material: 'x.json' }, { material: 'x.minisig' }],
+    });
   });
 
   it('says what it could not look into, and takes no blob for what it is not', async () => {

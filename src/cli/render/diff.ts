@@ -26,6 +26,7 @@ export function renderDiff(diff: BundleDiff, content: ContentDiff | undefined, t
     content?.settings === undefined ? [] : settingBlock(content.settings, style),
     content?.root === undefined ? [] : rootBlock(content.root, style),
     fileBlock(diff, style),
+    attestationBlock(diff, style),
     (content?.unseen ?? []).map(({ side, path, reason }) => trouble(side, path, reason, style)),
   ];
   return blocks
@@ -187,6 +188,23 @@ function fileBlock({ files, before, after }: BundleDiff, style: Style): string[]
     ...capped(changed.map((change) => fileLine('~', change.path, fileChange(change, style), style))),
     ...capped(removed.map(({ path, size: bytes }) => fileLine('-', path, `${bytes} bytes`, style))),
   ];
+}
+
+/** Whom the vendors' signatures must be of. What is dropped here changes no byte of the file. */
+function attestationBlock({ attestations }: BundleDiff, style: Style): string[] {
+  if (attestations.length === 0) return [];
+  const lines = attestations.map(({ path, material, fields }) => {
+    const [isNew, isGone] = [
+      fields.every(({ before }) => before === null),
+      fields.every(({ after }) => after === null),
+    ];
+    const sign = isNew ? '+' : isGone ? '-' : '~';
+    const title = `${escapeForTerminal(path)}  by ${escapeForTerminal(material)}`;
+    return [hangingText(`  ${mark(sign, style)}`, title, style.width), ...fieldLines(fields, '      ', style)].join(
+      '\n',
+    );
+  });
+  return [style.tone('strong', "third parties' signatures: what they must be"), ...capped(lines)];
 }
 
 function fileChange({ before, after }: FileDiff['changed'][number], style: Style): string {
