@@ -24,7 +24,10 @@ export type Attestation = {
 );
 
 type SigstoreExtras = {
-  /** Install path of a `trusted_root.json` in the same bundle; without it the root that ships with the verifier. */
+  /**
+   * Install path of a `trusted_root.json` in the same bundle, or `pin:` and a name that the trust root pins one by; without
+   * it the root that ships with the verifier.
+   */
   readonly trustedRoot?: string;
   /** What SLSA provenance in it must say (release-policy.schema.json); judged where it is used. */
   readonly policy?: JsonObject;
@@ -42,10 +45,23 @@ export function parseAttestation(json: unknown): Attestation {
   return validateSchema<Attestation>(attestationSchema, json);
 }
 
+/** No install path has a colon, so a name never stands for a file, nor a file for a name. */
+const PIN = 'pin:';
+
 /** Paths of the other files that an attestation names. */
 export function filesNamedBy(attestation: Attestation): string[] {
-  const root = 'trustedRoot' in attestation ? attestation.trustedRoot : undefined;
-  return root === undefined ? [attestation.material] : [attestation.material, root];
+  const root = rootOf(attestation);
+  return root === undefined || root.startsWith(PIN) ? [attestation.material] : [attestation.material, root];
+}
+
+/** The name of the pin that it rests on, if it does on one. */
+export function pinNamedBy(attestation: Attestation): string | undefined {
+  const root = rootOf(attestation);
+  return root?.startsWith(PIN) === true ? root.slice(PIN.length) : undefined;
+}
+
+function rootOf(attestation: Attestation): string | undefined {
+  return 'trustedRoot' in attestation ? attestation.trustedRoot : undefined;
 }
 
 /**

@@ -21,11 +21,13 @@ import { count } from '../core/wording.ts';
 import { findAttestations } from '../install/attested-files-io.ts';
 import { verifyTrustFiles } from '../install/kinds/trust.ts';
 import { assertSomeUpdate, assertUpdateFiles } from '../install/kinds/update-io.ts';
+import type { ReadPin } from '../install/pinned-files-io.ts';
 import type { ContentCheck, ContentRoots } from '../install/verify-io.ts';
 import type { ContentVerdict } from '../verify/bundle-verification.ts';
 import { attestedFiles, checkAttestations } from '../verify/checks/attestations.ts';
 import type { ProvenanceFacts } from '../verify/checks/documents.ts';
 import { parsePinnedFilePath } from '../verify/release-pins.ts';
+import { parseRoot } from '../verify/trust-root.ts';
 
 /** A bundle whose content is text; more than this is something else. */
 export const MAX_TEXT_BYTES = 64 * 1024 * 1024;
@@ -61,12 +63,13 @@ export const contentCheck: ContentCheck = (statement, entries, filesDirectory, r
 
 /**
  * The same check on a bundle that was just built, and that of its third-party signatures.
- * @param rootChain that it carries, from version 1
+ * @param rootChain that it carries, from version 1 @param readPin what its newest version pins
  */
 export async function checkBuiltContent(
   directory: string,
   statement: Pick<BundleStatement, 'kind' | 'channel' | 'seq' | 'bytes' | 'index' | 'issuedAt'>,
   rootChain: readonly Uint8Array[],
+  readPin: ReadPin,
   signal: AbortSignal,
 ): Promise<ContentVerdict> {
   const { kind, bytes, index, issuedAt } = statement;
@@ -77,10 +80,12 @@ export async function checkBuiltContent(
   const carried = rootChain.map((root, i) => ({ version: i + 1, bytes: root }));
   return refusable(async () => {
     const onBytes = () => signal.throwIfAborted();
+    const newest = rootChain.at(-1);
+    const root = newest === undefined ? undefined : parseRoot(newest);
     checkAttestations(
       kind,
       entries,
-      await findAttestations(attestedFiles(entries), entries, pathsOf, issuedAt, onBytes),
+      await findAttestations(attestedFiles(entries), entries, pathsOf, { root, readPin }, issuedAt, onBytes),
     );
     return judge({ facts: statement, bytes, entries, read, roots: { carried } });
   });

@@ -17,7 +17,7 @@ import { allowing, type Downgrade, goingBack } from './going-back.ts';
 import { heldBlobs } from './held-blobs-io.ts';
 import type { LoggedEntry, WritableInstall } from './install-io.ts';
 import { notingVolumes } from './noting-volumes.ts';
-import { storePinnedFiles } from './pinned-files-io.ts';
+import { readPinsOf, storePinnedFiles } from './pinned-files-io.ts';
 import { judgeStatement } from './refused-statement-io.ts';
 import { loadPinnedRoot, storeRoots } from './root-store-io.ts';
 import { createStaging, type Staging } from './staging-io.ts';
@@ -93,8 +93,10 @@ export async function applyBundle<C = unknown>(
   );
   const container = typeof bundle === 'string' ? () => openBundle(bundle) : bundle;
   const held = heldBlobs(install.layout, install.state);
+  const readPin = readPinsOf(install.layout);
+  const watch = { ...options, held, readPin };
   const judgement = await notingVolumes(staging, options.volumes, () =>
-    judgeContainer(container, name, trust, staging, options.content, { ...options, held }),
+    judgeContainer(container, name, trust, staging, options.content, watch),
   );
   options.signal?.throwIfAborted();
   const { report, verification } = judgement;

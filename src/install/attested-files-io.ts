@@ -6,13 +6,17 @@ import { readChunks } from '../archive/file-chunks-io.ts';
 import { BundleError, untrusted } from '../bundle/errors.ts';
 import type { IndexEntry } from '../bundle/index-lines.ts';
 import { encodeHex } from '../core/bytes.ts';
-import type { DaemonEyeError } from '../core/errors.ts';
+import { DaemonEyeError } from '../core/errors.ts';
 import { escapeForTerminal } from '../core/terminal-text.ts';
 import type { Time } from '../core/time.ts';
 import { durableErrorFrom } from '../durable/errors.ts';
-import type { PreparedFile } from '../verify/attested-file.ts';
+import type { PinnedRoot, PreparedFile } from '../verify/attested-file.ts';
 import type { AttestationFinding, BundleVerification } from '../verify/bundle-verification.ts';
+import { ReleaseError } from '../verify/release/errors.ts';
 import type { Message } from '../verify/release/message.ts';
+import type { TrustRoot } from '../verify/root-document.ts';
+import { InstallError } from './errors.ts';
+import type { ReadPin } from './pinned-files-io.ts';
 
 /** The bytes of a file of the bundle, whose digest was checked: a file, or its blobs in order. */
 export type PathsOf = (entry: IndexEntry) => readonly string[];
@@ -32,11 +36,14 @@ export function unpackedIn(directory: string): PathsOf {
 export async function judgeAttestations(
   verification: BundleVerification,
   pathsOf: PathsOf,
+  readPin: ReadPin,
   onBytes: OnBytes,
 ): Promise<void> {
-  const { attested, entries, floor } = verification;
+  const { attested, entries, floor, chain } = verification;
   if (attested.length === 0) return;
-  verification.attestations(await findAttestations(attested, entries, pathsOf, floor, onBytes));
+  verification.attestations(
+    await findAttestations(attested, entries, pathsOf, { root: chain.at(-1), readPin }, floor, onBytes),
+  );
 }
 
 /**
@@ -49,12 +56,13 @@ export async function findAttestations(
   attested: readonly IndexEntry[],
   entries: readonly IndexEntry[],
   pathsOf: PathsOf,
+  pins: Pins,
   floor: Time,
   onBytes: OnBytes,
 ): Promise<AttestationFinding[]> {
   if (attested.length === 0) return [];
   // Loaded only here: nearly every bundle has none of these, and sigstore's library is a third of the program.
-  const { namedFiles, prepareAttested } = await import('../verify/attested-file.ts');
+  const { namedFiles, namedPins, prepareAttested } = await import('../verify/attested-file.ts');
   const byPath = new Map(entries.map((entry) => [entry.path, entry]));
   const entryOf = (path: string) => byPath.get(path);
   const findings: AttestationFinding[] = [];
@@ -63,7 +71,8 @@ export async function findAttestations(
       const materials = new Map<string, Uint8Array>();
       for (const path of namedFiles(entry, entryOf)) materials.set(path, await readMaterial(entryOf(path), pathsOf));
       const bytesOf = (path: string) => materials.get(path) ?? NOTHING;
-      const prepared = prepareAttested(entry, { entryOf, bytesOf, floor });
+      const pinnedRoot = rootsPinned(namedPins(entry, entryOf), pins);
+      const prepared = prepareAttested(entry, { entryOf, bytesOf, pinnedRoot, floor });
       findings.push(...prepared.judge(await readMessage(entry, prepared, pathsOf, onBytes)));
     } catch (thrown) {
       if (!(thrown instanceof BundleError)) throw thrown;
@@ -74,6 +83,39 @@ export async function findAttestations(
 }
 
 const NOTHING = new Uint8Array();
+
+/** What the newest trust root pins, and how to read it. */
+export type Pins = { readonly root: TrustRoot | undefined; readonly readPin: ReadPin };
+
+/**
+ * Reads what is pinned by these names. That one is not there is told by whatever rests on it; that one was changed is no
+ * fault of the bundle's.
+ * @throws InstallError STATE_TAMPERED; DurableError
+ */
+function rootsPinned(names: ReadonlySet<string>, pins: Pins): (name: string) => PinnedRoot {
+  const roots = new Map([...names].map((name) => [name, readPinned(name, pins)]));
+  return (name) => {
+    const root = roots.get(name);
+    if (root !== undefined && !(root instanceof DaemonEyeError)) return root;
+    throw root ?? unpinned(name);
+  };
+}
+
+function readPinned(name: string, { root, readPin }: Pins): PinnedRoot | DaemonEyeError {
+  const pin = root?.releases.get(name);
+  if (root === undefined || pin?.kind !== 'sigstore') return unpinned(name);
+  try {
+    return { bytes: readPin(name, pin), source: `${name}, pinned in trust root ${root.version}` };
+  } catch (thrown) {
+    if (thrown instanceof InstallError && thrown.code === 'PIN_MISSING') return thrown;
+    throw thrown;
+  }
+}
+
+function unpinned(name: string): ReleaseError {
+  const message = `the trust root pins no sigstore root as "${escapeForTerminal(name.slice(0, 80))}"`;
+  return new ReleaseError('TRUSTED_ROOT_UNPINNED', message);
+}
 
 /** Files that can't be laid out as signed: nothing that vouches for them was looked at. */
 export function unjudged(attested: readonly IndexEntry[], cause: DaemonEyeError): AttestationFinding[] {

@@ -38,6 +38,22 @@ function storedNames({ releases }: DataLayout): readonly string[] {
   return lstatSync(releases, { throwIfNoEntry: false })?.isDirectory() === true ? readdirSync(releases) : [];
 }
 
+/** Reads the bytes that a pin names. @throws InstallError PIN_MISSING where they are not, and others */
+export type ReadPin = (name: string, pin: ReleasePin) => Uint8Array;
+
+/** Those that trust bundles brought here. */
+export function readPinsOf(layout: DataLayout): ReadPin {
+  return (name, pin) => readPinnedFile(layout, name, pin);
+}
+
+/** Where nothing that is pinned is kept. */
+export const readNoPins: ReadPin = (name) => {
+  throw new InstallError(
+    'PIN_MISSING',
+    `nothing that a trust root pins is kept where this is judged, and ${name} is wanted: judge it in the enclave, or by the directory of the trust root`,
+  );
+};
+
 /**
  * The bytes of a pinned file, hashed now: what lies on the disk may have been swapped since it was stored.
  * @param name of the pin, for sentences

@@ -7,6 +7,7 @@ import { judgeAttestations, unpackedIn } from './attested-files-io.ts';
 import { storedSide } from './comparison-io.ts';
 import { InstallError } from './errors.ts';
 import type { LoggedEntry, WritableInstall } from './install-io.ts';
+import { readPinsOf } from './pinned-files-io.ts';
 import { loadPinnedRoot } from './root-store-io.ts';
 import type { ChannelState, HeldBundle, InstallState } from './state.ts';
 import { openStoredBundle, type StoredBundle } from './stored-bundle-io.ts';
@@ -49,7 +50,9 @@ export async function rollBack<C = unknown>(
   const verification = judgeAgain(state, pinned, channel, previous, stored, options);
   const { statement } = verification;
   const name = `${channel} seq ${previous.seq}`;
-  await judgeAttestations(verification, unpackedIn(stored.files), () => options.signal?.throwIfAborted());
+  await judgeAttestations(verification, unpackedIn(stored.files), readPinsOf(layout), () =>
+    options.signal?.throwIfAborted(),
+  );
   if (statement !== undefined && verification.due === 'content') {
     verification.content(
       await options.content(statement, stored.entries, stored.files, { carried: stored.readRoots(), pinned }),

@@ -12,6 +12,7 @@ import type { RootFile } from '../verify/root-chain.ts';
 import type { TrustRoot } from '../verify/root-document.ts';
 import { judgeAttestations, unjudged, unpackedIn } from './attested-files-io.ts';
 import { type HeldBlobs, takeHeldBlobs } from './held-blobs-io.ts';
+import { type ReadPin, readNoPins } from './pinned-files-io.ts';
 import type { Staging } from './staging-io.ts';
 
 /**
@@ -54,6 +55,8 @@ export type JudgeOptions = {
   readonly progress?: (done: number, total: number) => void;
   /** Blobs that are here already and need not travel: a delta leaves them out. */
   readonly held?: HeldBlobs;
+  /** Files that the trust root pins, for attestations that rest on one; none without it. */
+  readonly readPin?: ReadPin;
 };
 
 /** What `bundle/read-io.ts` and `bundle/volumes` open. Called once, and what it opens is closed. */
@@ -102,7 +105,13 @@ export async function judgeContainer(
   const { statement, entries } = verification;
   if (staged !== undefined && statement !== undefined && verification.due !== undefined) {
     const roots = { carried: staged.rootChain, pinned: trust.pinned };
-    await judgeFiles(verification, staging, () => content(statement, entries, staging.files, roots), watch);
+    await judgeFiles(
+      verification,
+      staging,
+      () => content(statement, entries, staging.files, roots),
+      watch,
+      options.readPin,
+    );
   }
   return { report: verification.report(name), verification, ...(staged === undefined ? {} : { staged }) };
 }
@@ -113,6 +122,7 @@ async function judgeFiles(
   staging: Staging,
   judgeContent: () => Promise<ContentVerdict>,
   watch: Watch,
+  readPin: ReadPin = readNoPins,
 ): Promise<void> {
   const { entries, attested } = verification;
   const refusal = await layOut(entries, staging);
@@ -122,7 +132,7 @@ async function judgeFiles(
     return;
   }
   watch.check();
-  await judgeAttestations(verification, unpackedIn(staging.files), watch.gone);
+  await judgeAttestations(verification, unpackedIn(staging.files), readPin, watch.gone);
   watch.check();
   if (verification.due === 'content') verification.content(await judgeContent());
 }

@@ -1,4 +1,4 @@
-import { type Attestation, filesNamedBy } from '../bundle/attestations.ts';
+import { type Attestation, filesNamedBy, pinNamedBy } from '../bundle/attestations.ts';
 import type { IndexEntry } from '../bundle/index-lines.ts';
 import { utf8 } from '../core/bytes.ts';
 import { decidingCheck } from '../core/checks.ts';
@@ -25,15 +25,29 @@ export type AttestedWith = {
   readonly entryOf: (path: string) => IndexEntry | undefined;
   /** The bytes of the files of {@link namedFiles}, as signed. */
   readonly bytesOf: (path: string) => Uint8Array;
+  /** The trusted root that the trust root pins by a name of {@link namedPins}; throws why there is none. */
+  readonly pinnedRoot: (name: string) => PinnedRoot;
   /** It is at least this moment. */
   readonly floor: Time;
 };
 
+/** A pinned file, and what a report calls it. */
+export type PinnedRoot = { readonly bytes: Uint8Array; readonly source: string };
+
 /** The paths whose bytes judging this file takes: its materials and roots, and those of the lists among them. */
 export function namedFiles(entry: IndexEntry, entryOf: AttestedWith['entryOf']): ReadonlySet<string> {
-  const own = entry.attestations ?? [];
-  const ofLists = own.flatMap((attestation) => (attestation.type === 'sums' ? signaturesOf(attestation, entryOf) : []));
-  return new Set([...own, ...ofLists].flatMap(filesNamedBy));
+  return new Set(judgedFor(entry, entryOf).flatMap(filesNamedBy));
+}
+
+/** The names of pins that judging this file takes. */
+export function namedPins(entry: IndexEntry, entryOf: AttestedWith['entryOf']): ReadonlySet<string> {
+  return new Set(judgedFor(entry, entryOf).flatMap((attestation) => pinNamedBy(attestation) ?? []));
+}
+
+/** Its own attestations, and those of the lists among them. */
+function judgedFor({ attestations = [] }: IndexEntry, entryOf: AttestedWith['entryOf']): Attestation[] {
+  const ofLists = attestations.filter(({ type }) => type === 'sums').flatMap((list) => signaturesOf(list, entryOf));
+  return [...attestations, ...ofLists];
 }
 
 /** The third-party signatures over one file, ready for its bytes. The same code as `release verify` judges them. */
@@ -141,8 +155,14 @@ function unembedded(attestation: Attestation, signature: Uint8Array, used: Attes
 
 type Certified = Extract<Attestation, { readonly type: 'sigstore' | 'sigstore-key' }>;
 
-function rootOf({ trustedRoot }: Certified, { bytesOf }: AttestedWith): SigstoreRoot {
+function rootOf(attestation: Certified, { bytesOf, pinnedRoot }: AttestedWith): SigstoreRoot {
+  const { trustedRoot } = attestation;
   if (trustedRoot === undefined) return publicGoodRoot();
+  const pin = pinNamedBy(attestation);
+  if (pin !== undefined) {
+    const { bytes, source } = pinnedRoot(pin);
+    return readTrustedRoot(bytes, source);
+  }
   return readTrustedRoot(bytesOf(trustedRoot), escapeForTerminal(trustedRoot));
 }
 

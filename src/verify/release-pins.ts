@@ -6,6 +6,7 @@ export const PIN_KINDS: readonly PinKind[] = [
   'minisign',
   'signify',
   'ssh-signers',
+  'ssh-revoked',
   'openpgp',
   'key',
 ];

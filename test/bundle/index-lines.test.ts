@@ -208,6 +208,10 @@ describe('the attestations of a file', () => {
       'sigstore with a root of its own and a policy',
       [{ type: 'sigstore', material: 'z.sigstore', identity: 'a', issuer: 'b', trustedRoot: 'root.json', policy }],
     ],
+    [
+      'sigstore under a root that the trust root pins',
+      [{ type: 'sigstore', material: 'z.sigstore', identity: 'a', issuer: 'b', trustedRoot: 'pin:own' }],
+    ],
     ['an SSH key', [{ type: 'ssh', material: 'z.minisig', key: 'ssh-ed25519 AAAAC3Nz', namespace: 'file' }]],
   ])('%s: is read', (_, attestations) => {
     expect(indexOf(...attestations)()[3]?.attestations).toEqual(attestations);

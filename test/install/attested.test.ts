@@ -9,6 +9,7 @@ import { encodeHex, utf8 } from '../../src/core/bytes.ts';
 import { decidingCheck } from '../../src/core/checks.ts';
 import { sha256 } from '../../src/core/digest.ts';
 import { findAttestations } from '../../src/install/attested-files-io.ts';
+import { readNoPins } from '../../src/install/pinned-files-io.ts';
 import { rollBack } from '../../src/install/rollback-io.ts';
 import type { Files } from '../bundle/sample.ts';
 import { open } from '../support/enclave.ts';
@@ -134,8 +135,16 @@ describe("a vendor's files in a bundle of kind update", () => {
       { ...entry('bin/tool.sh', TOOL), attestations: [MINI] },
       entry('sig/tool.minisig', pieces[2] ?? new Uint8Array()),
     ];
+    const pathsOf = ({ path }: IndexEntry) => paths[path as keyof typeof paths];
     const find = (onBytes: (bytes: number) => void) =>
-      findAttestations(entries.slice(0, 1), entries, ({ path }) => paths[path as keyof typeof paths], day(0), onBytes);
+      findAttestations(
+        entries.slice(0, 1),
+        entries,
+        pathsOf,
+        { root: undefined, readPin: readNoPins },
+        day(0),
+        onBytes,
+      );
     let gone = 0;
     const findings = await find((bytes) => {
       gone += bytes;

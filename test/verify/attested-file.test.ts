@@ -5,7 +5,8 @@ import type { IndexEntry } from '../../src/bundle/index-lines.ts';
 import { encodeHex, utf8 } from '../../src/core/bytes.ts';
 import { sha256 } from '../../src/core/digest.ts';
 import { signWithKey } from '../../src/core/keys.ts';
-import { namedFiles, prepareAttested } from '../../src/verify/attested-file.ts';
+import { namedFiles, namedPins, prepareAttested } from '../../src/verify/attested-file.ts';
+import { ReleaseError } from '../../src/verify/release/errors.ts';
 import type { Message } from '../../src/verify/release/message.ts';
 import { testKey } from '../support/keys.ts';
 import {
@@ -61,6 +62,7 @@ const FILES: Readonly<Record<string, string | Uint8Array>> = {
   'v/SUMS': `${HEX}  tool\n${'0'.repeat(64)}  other\n`,
   'v/SUMS.mini': minisign(OURS, utf8(`${HEX}  tool\n${'0'.repeat(64)}  other\n`)),
   'v/SUMS.by-other': minisign(OTHER, utf8(`${HEX}  tool\n${'0'.repeat(64)}  other\n`)),
+  'v/SUMS.json': bundleBytes(messageBundle(signer, utf8(`${HEX}  tool\n${'0'.repeat(64)}  other\n`))),
   'v/sig.json': bundleBytes(messageBundle(signer, DATA)),
   'v/sig.of-other.json': bundleBytes(messageBundle(signer, utf8('another tool'))),
   'v/keyed.json': bundleBytes(messageBundle(keyed, DATA, { plainKey: true })),
@@ -91,11 +93,17 @@ function judge(attestation: object, more: { readonly path?: string; readonly lis
   const entry = attested(more.path ?? 'v/tool', attestation);
   const entryOf = (path: string) => (path === list?.path ? list : entries.find((one) => one.path === path));
   const named = namedFiles(entry, entryOf);
+  const pins = namedPins(entry, entryOf);
   const prepared = prepareAttested(entry, {
     entryOf,
     bytesOf: (path) => {
       if (!named.has(path)) throw new Error(`${path} was not said to be needed`);
       return bytesOf(path);
+    },
+    pinnedRoot: (name) => {
+      if (!pins.has(name)) throw new Error(`${name} was not said to be needed`);
+      if (name !== 'own') throw new ReleaseError('TRUSTED_ROOT_UNPINNED', name);
+      return { bytes: ownRoot(), source: 'own, pinned in trust root 7' };
     },
     floor: day(0),
   });
@@ -155,6 +163,17 @@ describe('a third-party signature in a bundle', () => {
   it('by a line of a signed list: is good', () => {
     expect(judge(sums, { list: listed })).toMatchObject({ code: 'good' });
     expect(judge(sums, { list: { ...certified, material: 'v/att.json' } })).toMatchObject({ code: 'SUBJECT_MISMATCH' });
+  });
+
+  it('by a certificate under a root that the trust root pins: is good, and no other name is', () => {
+    const pinned = { ...certified, trustedRoot: 'pin:own' };
+    expect(judge(pinned)).toMatchObject({ code: 'good', root: expect.stringMatching(/^own, pinned in trust root 7/) });
+    expect(judge({ ...byKey, trustedRoot: 'pin:own' })).toMatchObject({ code: 'good' });
+    // Also where it is the list that is signed.
+    const list = { ...pinned, material: 'v/SUMS.json' };
+    expect(judge(sums, { list })).toMatchObject({ code: 'good' });
+    for (const trustedRoot of ['pin:', 'pin:other', 'pin:root.json', 'pin:pin:own'])
+      expect(judge({ ...certified, trustedRoot })).toMatchObject({ code: 'TRUSTED_ROOT_UNPINNED' });
   });
 
   it('says by which root certificates were judged', () => {
@@ -237,7 +256,12 @@ describe('a third-party signature in a bundle', () => {
   it('over a file that is too large to hold is refused where the signature is over all of it', () => {
     const size = 256 * 1024 * 1024 + 1;
     const large: IndexEntry = { path: 'v/tool', mode: '0644', size, sha256: HEX, attestations: [raw as Attestation] };
-    const prepared = prepareAttested(large, { entryOf: () => undefined, bytesOf, floor: day(0) });
+    const prepared = prepareAttested(large, {
+      entryOf: () => undefined,
+      bytesOf,
+      pinnedRoot: () => ({ bytes: new Uint8Array(), source: '' }),
+      floor: day(0),
+    });
     expect(prepared.isKept).toBe(false);
     const [finding] = prepared.judge({ name: 'v/tool', size, digests: { sha256: HEX } });
     expect(finding).toMatchObject({ ok: false, cause: { code: 'MESSAGE_TOO_LARGE' } });

@@ -4,7 +4,6 @@ import { FILE_NAMESPACE } from '../../verify/release/ssh/format.ts';
 import { usageError } from '../errors.ts';
 import { parseWholeNumber } from '../whole-number.ts';
 import type { Trusted } from './choose.ts';
-import { readMaterial } from './signatures-io.ts';
 import { certifiedTrust, keyedTrust, type SigstoreOptions, wantsCertificate } from './sigstore-trust.ts';
 import type { TrustFiles } from './trust-files-io.ts';
 
@@ -28,7 +27,7 @@ const MINISIGN_KEY = /^RW[A-Za-z0-9+/]{54}$/;
 /**
  * Reads what is trusted. Never anything that lies beside the artifact by itself: who can put an artifact there can put a
  * key there.
- * @throws CliError as `readMaterial`, USAGE_OPTION for options that judge nothing
+ * @throws CliError as `TrustFiles.read`, USAGE_OPTION for options that judge nothing
  */
 export async function readTrusted(options: TrustOptions, floor: Time, files: TrustFiles): Promise<Trusted[]> {
   assertUsed(options);
@@ -49,7 +48,8 @@ export async function readTrusted(options: TrustOptions, floor: Time, files: Tru
   }
   if (sshSigners !== undefined) {
     const { bytes: signers } = await files.read(sshSigners, 'ssh-signers', '--ssh-signers');
-    const revoked = sshRevoked === undefined ? undefined : readMaterial(sshRevoked);
+    const listed = sshRevoked === undefined ? undefined : await files.read(sshRevoked, 'ssh-revoked', '--ssh-revoked');
+    const revoked = listed?.bytes;
     const material = { signers, revoked, identity, namespace: sshNamespace, floor };
     trusted.push({
       name: 'ssh',

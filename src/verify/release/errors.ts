@@ -8,6 +8,7 @@ export type ReleaseErrorCode =
   | 'SIGNATURE_COUNT'
   // trust: roots and keys
   | 'TRUSTED_ROOT_MALFORMED'
+  | 'TRUSTED_ROOT_UNPINNED'
   | 'KEY_MISSING'
   | 'KEY_REFUSED'
   | 'KEY_EXPIRED'

@@ -7,6 +7,7 @@ import { parseReleaseKey } from './release-key.ts';
 import { parseSignifyKey } from './signify.ts';
 import { type DatedPart, trustedRootParts } from './sigstore/root-parts.ts';
 import { parseAllowedSigners } from './ssh/allowed-signers.ts';
+import { parseRevokedKeys } from './ssh/revoked-keys.ts';
 
 /** How a span of time stands to the moment that is known to have passed. */
 export type Standing = 'counts' | 'ends-soon' | 'ended' | 'begins-later';
@@ -25,6 +26,7 @@ const READERS: Readonly<Record<PinKind, (bytes: Uint8Array) => readonly DatedPar
   minisign: undated(parseMinisignKey),
   signify: undated(parseSignifyKey),
   'ssh-signers': undated(parseAllowedSigners),
+  'ssh-revoked': undated(parseRevokedKeys),
   openpgp: keyringParts,
   key: undated(parseReleaseKey),
 };

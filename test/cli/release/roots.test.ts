@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -33,6 +33,7 @@ const PINS: readonly (readonly [name: string, kind: string, content: string | Ui
   ['vendor', 'minisign', minisignKey(OURS)],
   ['openbsd', 'signify', signifyKey(OURS)],
   ['developers', 'ssh-signers', `dev@x ${sshKeyLine(OURS)}\n`],
+  ['lost', 'ssh-revoked', `${sshKeyLine(OTHER)}\n`],
   ['archive', 'openpgp', certificate(PGP)],
   ['builder', 'key', keyPem],
   // What the tests run in has a file of this name, and its content is pinned under another name too.
@@ -132,6 +133,10 @@ describe('an enclave that was brought pinned files', () => {
       [['--signature', here.at('tool.minisig'), '--minisign', 'vendor'], ['vendor']],
       [['--signature', here.at('tool.signify'), '--signify', 'openbsd'], ['openbsd']],
       [['--signature', here.at('tool.ssh'), '--ssh-signers', 'developers'], ['developers']],
+      [
+        ['--signature', here.at('tool.ssh'), '--ssh-signers', 'developers', '--ssh-revoked', 'lost'],
+        ['developers', 'lost'],
+      ],
       [['--signature', here.at('tool.pgp'), '--openpgp', 'archive'], ['archive']],
       [[...npm, '--npm-keys', 'own-registry'], ['own-registry']],
     ];
@@ -304,6 +309,69 @@ describe('a newer root', () => {
       expect([ran.code, JSON.parse(ran.stdout)]).toMatchObject([1, { error: { code: 'PIN_MISSING' } }]);
     }
     expect((await here.update()).wanting).toMatchObject([{ name: 'vendor', file: 'missing' }]);
+  });
+});
+
+describe('a vendor’s file whose signature is judged under a pinned root', () => {
+  it('is built, verified and applied by that root, and by what the name means then', async () => {
+    const here = await enclave();
+    await here.next();
+    await here.add('own-sigstore', new Uint8Array(ownRoot()), 'sigstore');
+    await here.add('vendor', minisignKey(OURS), 'minisign');
+    const holders = ['alice', 'bob'].flatMap((name) => ['--key', name]);
+    await ok('trust', 'set-role', here.root, 'updates', '--threshold', '2', ...holders);
+    await finishRoot(here.root, 'alice', 'bob');
+    mkdirSync(here.at('src'));
+    here.write('src/tool.tar', DATA);
+    here.write('src/tool.json', JSON.stringify(messageBundle(signer, DATA)));
+    const build = async (out: string, pin: string) => {
+      const demand = { type: 'sigstore', material: 'tool.json', identity: OWN_IDENTITY, issuer: OWN_ISSUER };
+      const attest = here.write('attest', JSON.stringify({ 'tool.tar': [{ ...demand, trustedRoot: `pin:${pin}` }] }));
+      const place = ['--kind', 'update', '--channel', 'update/vendor', '--root', here.root];
+      return inside(['bundle', 'build', here.at('src'), ...place, '--attest', attest, '--out', here.at(out)]);
+    };
+    for (const pin of ['nobody', 'vendor']) {
+      const ran = await build('refused.bundle', pin);
+      expectError(ran, 'CONTENT_REFUSED', 1);
+      expect(ran.stderr).toContain(`pins no sigstore root as "${pin}"`);
+    }
+    expect((await build('tool.bundle', 'own-sigstore')).stderr).toContain('Next: daemoneye bundle sign');
+    for (const who of ['alice', 'bob']) await ok('bundle', 'sign', here.at('tool.bundle'), '--key', privateKey(who));
+    const verify = async (...args: readonly string[]) => {
+      const ran = await inside(['bundle', 'verify', here.at('tool.bundle'), ...args, '--json']);
+      const { checks } = jsonOf<Report>(ran, 'report');
+      const { status, code, reason } = checks.find(({ name }) => name === 'attestations') ?? {};
+      return [status === 'pass' ? 'pass' : code, reason];
+    };
+    expect(await verify('--trust', here.root)).toEqual([
+      'pass',
+      expect.stringContaining('certificates by own-sigstore, pinned in trust root 2, sha256:'),
+    ]);
+    // A root by itself says which file it means, and does not have it.
+    expect((await verify('--trust', join(here.root, '2.root.dsse.json')))[0]).toBe('PIN_MISSING');
+    // The newer root came with this bundle, its files did not.
+    const early = await inside(['bundle', 'apply', here.at('tool.bundle'), '--yes', '--data', here.data]);
+    expect([early.code, early.stdout]).toEqual([3, expect.stringContaining('PIN_MISSING')]);
+    const publish = [
+      '--kind',
+      'trust',
+      '--channel',
+      'trust/site',
+      '--root',
+      here.root,
+      '--out',
+      here.at('trust.bundle'),
+    ];
+    await ok('bundle', 'build', here.root, ...publish);
+    for (const who of ['alice', 'bob']) await ok('bundle', 'sign', here.at('trust.bundle'), '--key', privateKey(who));
+    await ok('bundle', 'apply', here.at('trust.bundle'), '--yes', '--data', here.data);
+    expect((await verify('--data', here.data))[0]).toBe('pass');
+    // Swapped on the disk, it is no fault of the bundle's.
+    writeFileSync(here.stored(new Uint8Array(ownRoot())), endingRoot('2099-01-01T00:00:00Z'));
+    const swapped = await inside(['bundle', 'apply', here.at('tool.bundle'), '--yes', '--data', here.data]);
+    expectError(swapped, 'STATE_TAMPERED', 4);
+    await ok('bundle', 'apply', here.at('trust.bundle'), '--yes', '--data', here.data);
+    await ok('bundle', 'apply', here.at('tool.bundle'), '--yes', '--data', here.data);
   });
 });
 

@@ -19,6 +19,7 @@ const FILES: Readonly<Record<PinKind, Uint8Array>> = {
   minisign: utf8(minisignKey(OURS)),
   signify: utf8(signifyKey(OURS).replace('x public', 'signify public')),
   'ssh-signers': utf8(`dev@x ${sshKeyLine(OURS)}\n`),
+  'ssh-revoked': utf8(`${sshKeyLine(OURS)}\n`),
   openpgp: certificate(ed25519('pinned'), { self: { more: [say.keyLifetime(100 * DAY)] } }),
   key: utf8(OURS.publicKey.pem),
 };

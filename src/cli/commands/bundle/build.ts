@@ -12,6 +12,7 @@ import { checkBuiltContent } from '../../content-check-io.ts';
 import { CliError, usageError } from '../../errors.ts';
 import { EXIT, type ExitCode } from '../../exit-codes.ts';
 import { parseIssueMoment, parseMoment } from '../../moment.ts';
+import { readWorkspacePins } from '../../pinned-workspace-io.ts';
 import { readChainToCarry } from '../../trust-workspace-io.ts';
 import { updateExtras } from '../../update-extras-io.ts';
 
@@ -74,7 +75,7 @@ export class BundleBuild extends DaemonCommand {
     rootChain: readonly Uint8Array[],
   ): Promise<ContentVerdict> {
     try {
-      const content = await checkBuiltContent(this.out, built, rootChain, this.signal);
+      const content = await checkBuiltContent(this.out, built, rootChain, readWorkspacePins(this.root), this.signal);
       if (!content.ok) {
         const { reason, cause } = content;
         throw new CliError('CONTENT_REFUSED', `nothing was built: ${reason}`, { cause });

@@ -7,22 +7,28 @@ import type { Report } from '../../../core/checks.ts';
 import { RELEASE } from '../../../core/release.ts';
 import { laterTime } from '../../../core/time.ts';
 import { trustOf } from '../../../install/apply-io.ts';
-import { type HeldBlobs, heldBlobs } from '../../../install/held-blobs-io.ts';
+import { heldBlobs } from '../../../install/held-blobs-io.ts';
 import { readInstall } from '../../../install/install-io.ts';
+import { readNoPins, readPinsOf } from '../../../install/pinned-files-io.ts';
 import { loadPinnedRoot } from '../../../install/root-store-io.ts';
 import { createStaging } from '../../../install/staging-io.ts';
 import { initialState } from '../../../install/state.ts';
-import { judgeContainer } from '../../../install/verify-io.ts';
+import { type JudgeOptions, judgeContainer } from '../../../install/verify-io.ts';
 import type { BundleTrust } from '../../../verify/bundle-verification.ts';
 import { DaemonCommand } from '../../command.ts';
 import { enclaveNames } from '../../configuration-io.ts';
 import { contentCheck } from '../../content-check-io.ts';
 import { EXIT, type ExitCode } from '../../exit-codes.ts';
+import { isDirectory } from '../../files-io.ts';
 import { judging } from '../../judging.ts';
 import { parseMoment } from '../../moment.ts';
+import { readWorkspacePins } from '../../pinned-workspace-io.ts';
 import { renderReport } from '../../render/report.ts';
 import { readTrustRoot } from '../../trust-workspace-io.ts';
 import { decryptionBy, volumesName } from '../../volumes-argument-io.ts';
+
+/** What is here of it already, and of what it rests on. */
+type Here = Pick<JudgeOptions, 'held' | 'readPin'>;
 
 export class BundleVerify extends DaemonCommand {
   static override paths = [['bundle', 'verify']];
@@ -45,17 +51,18 @@ export class BundleVerify extends DaemonCommand {
   identities = Option.Array('--identity', [], { description: 'open it with the age identity in `FILE`' });
 
   async run(): Promise<ExitCode> {
-    const { trust, held } = await this.#known();
+    const { trust, ...here } = await this.#known();
     const floor = this.floor === undefined ? trust.floor : parseMoment(this.floor, this.now, '--floor');
-    const report = await this.#judge({ ...trust, floor: laterTime(trust.floor, floor) }, held);
+    const report = await this.#judge({ ...trust, floor: laterTime(trust.floor, floor) }, here);
     this.result(report, renderReport(report, this.style));
     return report.verdict === 'trusted' ? EXIT.done : EXIT.untrusted;
   }
 
-  async #known(): Promise<{ readonly trust: BundleTrust; readonly held?: HeldBlobs }> {
+  async #known(): Promise<Here & { readonly trust: BundleTrust }> {
     const options = { toolVersion: RELEASE.version, acceptGap: this.acceptGap, requireFresh: this.requireFresh };
     if (this.trust !== undefined) {
-      return { trust: trustOf(initialState(RELEASE.builtAt), readTrustRoot(this.trust), options) };
+      const trust = trustOf(initialState(RELEASE.builtAt), readTrustRoot(this.trust), options);
+      return { trust, readPin: isDirectory(this.trust) ? readWorkspacePins(this.trust) : readNoPins };
     }
     return judging(async () => {
       const install = await readInstall(this.dataDirectory, RELEASE.builtAt);
@@ -63,17 +70,17 @@ export class BundleVerify extends DaemonCommand {
       const { names, problem } = enclaveNames(install, this.context.env);
       if (problem !== undefined) this.note(problem);
       const trust = trustOf(state, loadPinnedRoot(layout, state), { ...options, names });
-      return { trust, held: heldBlobs(layout, state) };
+      return { trust, held: heldBlobs(layout, state), readPin: readPinsOf(layout) };
     });
   }
 
-  async #judge(trust: BundleTrust, held: HeldBlobs | undefined): Promise<Report> {
+  async #judge(trust: BundleTrust, here: Here): Promise<Report> {
     const scratch = mkdtempSync(join(tmpdir(), 'daemoneye-verify-'));
     try {
       await using staging = createStaging(scratch, false);
       const name = volumesName(this.bundle);
       const progress = this.progress('verifying', { unit: 'bytes' }).update;
-      const watch = { signal: this.signal, progress, ...(held === undefined ? {} : { held }) };
+      const watch = { signal: this.signal, progress, ...here };
       const open = () => openVolumes(this.bundle, undefined, { decrypt: decryptionBy(this.identities) });
       return (await judgeContainer(open, name, trust, staging, contentCheck, watch)).report;
     } finally {

@@ -39,7 +39,7 @@ export class ReleaseVerify extends DaemonCommand {
   minisign = Option.String('--minisign', { description: 'trust the minisign key in `KEY`, or RW… itself' });
   signify = Option.String('--signify', { description: 'trust the signify key in `KEY`' });
   sshSigners = Option.String('--ssh-signers', { description: 'trust the SSH keys in the allowed signers `FILE`' });
-  sshRevoked = Option.String('--ssh-revoked', { description: 'refuse the SSH keys in `FILE`' });
+  sshRevoked = Option.String('--ssh-revoked', { description: 'refuse the SSH keys in `FILE` (a KRL, or text)' });
   sshNamespace = Option.String('--ssh-namespace', { description: 'made for the namespace `NAME` (default: file)' });
   openpgp = Option.String('--openpgp', { description: 'trust the OpenPGP keys in `KEYRING` (gpg --export)' });
   openpgpSigners = Option.String('--openpgp-signers', {
