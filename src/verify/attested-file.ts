@@ -10,14 +10,16 @@ import type { AttestationFinding } from './checks/attestations.ts';
 import { reasonOf } from './errors.ts';
 import { ReleaseError, type ReleaseErrorCode } from './release/errors.ts';
 import { MAX_WHOLE_BYTES, type Message, type MessageHash } from './release/message.ts';
-import { prepareMinisign, prepareSignify, prepareSsh } from './release/methods.ts';
+import { prepareMinisign } from './release/minisign-method.ts';
 import type { PreparedMethod } from './release/prepared.ts';
 import { readPolicy } from './release/provenance/policy.ts';
 import { prepareRaw } from './release/raw-method.ts';
 import { parseReleaseKey } from './release/release-key.ts';
 import { hashesOf, ReleaseVerification } from './release/release-report.ts';
 import { publicGoodRoot, readTrustedRoot, type SigstoreRoot } from './release/sigstore/trusted-root.ts';
+import { prepareSignify } from './release/signify-method.ts';
 import { prepareSigstore } from './release/sigstore-method.ts';
+import { prepareSsh } from './release/ssh-method.ts';
 
 /** What the attestations of one file are judged with. */
 export type AttestedWith = {

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { messageOfBytes } from '../../src/verify/release/message.ts';
-import { prepareSsh } from '../../src/verify/release/methods.ts';
 import { parseSshSigner } from '../../src/verify/release/ssh/certificate.ts';
 import { parseRevokedKeys } from '../../src/verify/release/ssh/revoked-keys.ts';
+import { prepareSsh } from '../../src/verify/release/ssh-method.ts';
 import { hasTool } from '../support/cli.ts';
 
 const FLOOR = '2026-11-22T00:00:00.000Z';

@@ -3,7 +3,6 @@ import { usageError } from '../errors.ts';
 import { isDirectory } from '../files-io.ts';
 import type { Watch } from './artifact-io.ts';
 import type { ReleaseStanding } from './floor.ts';
-import { verifyImage } from './image-io.ts';
 import { type NpmOptions, readNpm } from './npm-io.ts';
 import { type ProvenanceOptions, readProvenance } from './provenance-io.ts';
 import { type TrustFiles, trustFiles } from './trust-files-io.ts';
@@ -54,6 +53,7 @@ async function judgeImage(
   if (others.some((given) => given !== undefined)) {
     throw usageError('USAGE_OPTION', 'an image in a directory is judged by the sigstore signatures in it alone');
   }
+  const { verifyImage } = await import('./image-io.ts');
   return verifyImage(options, floor, files, signal);
 }
 

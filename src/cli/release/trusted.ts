@@ -33,16 +33,17 @@ export async function readTrusted(options: TrustOptions, floor: Time, files: Tru
   assertUsed(options);
   const { minisign, signify, sshSigners, sshRevoked, sshNamespace = FILE_NAMESPACE, identity, key } = options;
   const trusted: Trusted[] = [];
-  const { prepareMinisign, prepareSignify, prepareSsh } = await import('../../verify/release/methods.ts');
   if (minisign !== undefined) {
     const bytes = MINISIGN_KEY.test(minisign)
       ? utf8(minisign)
       : (await files.read(minisign, 'minisign', '--minisign')).bytes;
+    const { prepareMinisign } = await import('../../verify/release/minisign-method.ts');
     const prepare: Trusted['prepare'] = (signature) => prepareMinisign(signature.bytes, bytes);
     trusted.push({ name: 'minisign', option: '--minisign', kinds: ['minisign'], prepare });
   }
   if (signify !== undefined) {
     const { bytes } = await files.read(signify, 'signify', '--signify');
+    const { prepareSignify } = await import('../../verify/release/signify-method.ts');
     const prepare: Trusted['prepare'] = (signature) => prepareSignify(signature.bytes, bytes);
     trusted.push({ name: 'signify', option: '--signify', kinds: ['signify'], prepare });
   }
@@ -50,6 +51,7 @@ export async function readTrusted(options: TrustOptions, floor: Time, files: Tru
     const { bytes: signers } = await files.read(sshSigners, 'ssh-signers', '--ssh-signers');
     const listed = sshRevoked === undefined ? undefined : await files.read(sshRevoked, 'ssh-revoked', '--ssh-revoked');
     const revoked = listed?.bytes;
+    const { prepareSsh } = await import('../../verify/release/ssh-method.ts');
     const material = { signers, revoked, identity, namespace: sshNamespace, floor };
     trusted.push({
       name: 'ssh',

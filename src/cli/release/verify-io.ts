@@ -4,8 +4,6 @@ import type { Report } from '../../core/checks.ts';
 import type { Message } from '../../verify/release/message.ts';
 import { isClearsigned } from '../../verify/release/openpgp/signature-file.ts';
 import { ReleaseVerification } from '../../verify/release/release-report.ts';
-import type { Sbom } from '../../verify/release/sbom/document.ts';
-import { parseSbom } from '../../verify/release/sbom/formats.ts';
 import type { Finding, NamedBytes } from '../../verify/release/signed-list.ts';
 import { usageError } from '../errors.ts';
 import { readArtifact, type Watch } from './artifact-io.ts';
@@ -13,7 +11,6 @@ import { type Chosen, chooseSignatures, type Trusted } from './choose.ts';
 import { aloneOnly, isList, verifyList } from './list-io.ts';
 import { readPackages } from './packages-io.ts';
 import type { ReleaseRequest } from './request.ts';
-import { compareArtifact, compareDirectory } from './sbom-io.ts';
 import { settle } from './settle.ts';
 import { readMaterial, readSignature, type SignatureFile, signaturesBeside } from './signatures-io.ts';
 
@@ -122,17 +119,23 @@ async function judgeSbom(
     ...(sums === undefined ? [] : [sums]),
   ];
   const finding = isVouched
-    ? await settle(() => compare(parseSbom(input.bytes), message, sbomRoot, own, signal), signal)
+    ? await settle(() => compare(input.bytes, message, sbomRoot, own, signal), signal)
     : undefined;
   verification.sbomFiles(() => finding?.() ?? { reason: 'not compared' });
 }
 
 async function compare(
-  sbom: Sbom,
+  bytes: Uint8Array,
   message: Message,
   root: string | undefined,
   own: readonly string[],
   signal: AbortSignal,
 ): Promise<Finding> {
+  // Few releases come with one.
+  const [{ parseSbom }, { compareArtifact, compareDirectory }] = await Promise.all([
+    import('../../verify/release/sbom/formats.ts'),
+    import('./sbom-io.ts'),
+  ]);
+  const sbom = parseSbom(bytes);
   return root === undefined ? compareArtifact(sbom, message) : compareDirectory(sbom, root, own, signal);
 }

@@ -1,16 +1,17 @@
 import { constants, type KeyObject, publicDecrypt, verify } from 'node:crypto';
-import { p256, p384, p521 } from '@noble/curves/nist.js';
 import { concatBytes, encodeHex, equalBytes, parseHex } from '../../core/bytes.ts';
 import { publicKeyFromSpki, verifyWithKey } from '../../core/keys.ts';
+import { isNistCurve, type NistCurve, nistCurve } from './nist-curves.ts';
 
 /** The hashes that signatures of releases are made over. */
 export type SignedHash = 'sha256' | 'sha384' | 'sha512';
 
-const CURVES = {
-  prime256v1: { curve: p256, hash: 'sha256', bytes: 32 },
-  secp384r1: { curve: p384, hash: 'sha384', bytes: 48 },
-  secp521r1: { curve: p521, hash: 'sha512', bytes: 66 },
-} as const;
+/** The hash of each curve's size. */
+const CURVE_HASHES: Readonly<Record<NistCurve, SignedHash>> = {
+  prime256v1: 'sha256',
+  secp384r1: 'sha384',
+  secp521r1: 'sha512',
+};
 
 /** DigestInfo before the digest (RFC 8017 section 9.2, note 1). */
 const DIGEST_INFO: Readonly<Record<SignedHash, Uint8Array>> = {
@@ -27,10 +28,10 @@ const DIGEST_INFO: Readonly<Record<SignedHash, Uint8Array>> = {
 export function verifyDigest(key: KeyObject, hash: SignedHash, digest: Uint8Array, signature: Uint8Array): boolean {
   try {
     if (key.asymmetricKeyType === 'rsa') return verifyRsaDigest(key, hash, digest, signature);
-    const entry = CURVES[(key.asymmetricKeyDetails?.namedCurve ?? '') as keyof typeof CURVES];
-    if (key.asymmetricKeyType !== 'ec' || entry === undefined) return false;
+    const curve = key.asymmetricKeyDetails?.namedCurve ?? '';
+    if (key.asymmetricKeyType !== 'ec' || !isNistCurve(curve)) return false;
     // High S is as good as low S here: nothing takes a signature's bytes for an identity.
-    return entry.curve.verify(signature, digest, rawPoint(key), { prehash: false, lowS: false, format: 'der' });
+    return nistCurve(curve).verify(signature, digest, rawPoint(key), { prehash: false, lowS: false, format: 'der' });
   } catch {
     // A signature that isn't even one: noble and OpenSSL throw where they can't parse it.
     return false;
@@ -61,8 +62,8 @@ export function verifyMessage(key: KeyObject, message: Uint8Array, signature: Ui
         return verifyWithKey(publicKeyFromSpki(spki), message, signature);
       }
       case 'ec': {
-        const entry = CURVES[(details?.namedCurve ?? '') as keyof typeof CURVES];
-        const hashes = entry === undefined ? [] : new Set(['sha256', entry.hash]);
+        const curve = details?.namedCurve ?? '';
+        const hashes = isNistCurve(curve) ? new Set(['sha256', CURVE_HASHES[curve]]) : [];
         return [...hashes].some((hash) => verify(hash, message, key, signature));
       }
       case 'rsa':

@@ -5,6 +5,7 @@ import { messageOf } from '../../../core/errors.ts';
 import { ReleaseError, type ReleaseErrorCode } from '../errors.ts';
 import type { Artifact } from '../method.ts';
 import type { ReleaseKey } from '../release-key.ts';
+import { keepEncodings } from './encodings.ts';
 import { signatureContent } from './signature-content.ts';
 import { isInTime, type SigstoreTrust, wantedTimes } from './trust.ts';
 import type { SigstoreRoot } from './trusted-root.ts';
@@ -35,11 +36,21 @@ const REFUSALS: Readonly<Record<string, readonly [string, ReleaseErrorCode]>> = 
 /** @throws ReleaseError MATERIAL_MALFORMED if the certificate or a timestamp isn't one */
 export function entityOf(bundle: Bundle, artifact: Artifact): SignedEntity {
   try {
-    return { ...toSignedEntity(bundle), signature: signatureContent(bundle.content, artifact) };
+    const entity = toSignedEntity(bundle);
+    if (entity.key.$case === 'certificate') keepEncodings(entity.key.certificate, rawCertificate(bundle));
+    return { ...entity, signature: signatureContent(bundle.content, artifact) };
   } catch (cause) {
     const problem = `the certificate or a timestamp in the bundle can't be read (${messageOf(cause)})`;
     throw new ReleaseError('MATERIAL_MALFORMED', problem, { cause });
   }
+}
+
+/** The bytes as they came: written again, another encoding of them could become the logged one. */
+export function rawCertificate(bundle: Bundle | undefined): Uint8Array {
+  const content = bundle?.verificationMaterial.content;
+  if (content?.$case === 'certificate') return content.certificate.rawBytes;
+  const chain = content?.$case === 'x509CertificateChain' ? content.x509CertificateChain.certificates : [];
+  return chain[0]?.rawBytes ?? new Uint8Array();
 }
 
 /** A refusal of the library, and the check that tells it. */

@@ -8,6 +8,7 @@ import type { JsonObject } from '../../../core/strict-json.ts';
 import { formatTime, type Time } from '../../../core/time.ts';
 import { ReleaseError } from '../errors.ts';
 import { assertAuthorities } from './authorities.ts';
+import { keepEncodings } from './encodings.ts';
 import { PUBLIC_GOOD_ROOT } from './public-good-root.ts';
 import { assertShape, readProtobufJson } from './read-json.ts';
 
@@ -64,7 +65,12 @@ export function readTrustedRoot(bytes: Uint8Array, source: string): SigstoreRoot
 function rootOf(json: JsonObject, bytes: Uint8Array, source: string): SigstoreRoot {
   const starts = validitiesOf(json as unknown as RootJson).map(assertSpan);
   try {
-    const material = toTrustMaterial(TrustedRoot.fromJSON(json), keyIsGiven);
+    const root = TrustedRoot.fromJSON(json);
+    const material = toTrustMaterial(root, keyIsGiven);
+    const raw = [...root.certificateAuthorities, ...root.timestampAuthorities].map(({ certChain }) => certChain);
+    for (const [i, { certChain }] of [...material.certificateAuthorities, ...material.timestampAuthorities].entries())
+      for (const [at, certificate] of certChain.entries())
+        keepEncodings(certificate, raw[i]?.certificates[at]?.rawBytes ?? new Uint8Array());
     return { material, digest: sha256Digest(bytes), source, newestStart: formatTime(Math.max(...starts)) };
   } catch (cause) {
     const problem = `a key or certificate in it can't be read (${messageOf(cause)})`;

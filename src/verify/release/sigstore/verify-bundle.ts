@@ -23,6 +23,7 @@ import {
   LOG,
   MATERIAL,
   type Refusal,
+  rawCertificate,
   SIGNATURE,
   TIMES,
   timeSources,
@@ -224,15 +225,7 @@ class BundleWork {
   #signerMaterial(): SignerMaterial {
     const certificate = this.#certificateOf();
     if (certificate === undefined) return { spki: this.#trust.key?.spki ?? new Uint8Array() };
-    return { certificate: this.#rawCertificate(), spki: certificate.publicKey };
-  }
-
-  /** The bytes as they came: written again, another encoding of them could become the logged one. */
-  #rawCertificate(): Uint8Array {
-    const content = this.#bundle?.verificationMaterial.content;
-    if (content?.$case === 'certificate') return content.certificate.rawBytes;
-    const chain = content?.$case === 'x509CertificateChain' ? content.x509CertificateChain.certificates : [];
-    return chain[0]?.rawBytes ?? new Uint8Array();
+    return { certificate: rawCertificate(this.#bundle), spki: certificate.publicKey };
   }
 
   #provenTimes(): number[] {
