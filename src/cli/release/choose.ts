@@ -76,6 +76,11 @@ function missing(name: string, option: string, file: string, pool: readonly Sign
   );
 }
 
+/** A signature that holds what it signs. */
+export function aloneOnly(): Error {
+  return usageError('USAGE_OPTION', 'a signature with the signed text in it is checked alone, without others');
+}
+
 function nothingTrusted(file: string, pool: readonly SignatureFile[]): Error {
   const [first] = pool;
   const hint =

@@ -12,7 +12,7 @@ import { ReleaseVerification } from '../../verify/release/release-report.ts';
 import { type Finding, PACKAGE_HASHES, type PackagesIndex } from '../../verify/release/signed-list.ts';
 import { usageError } from '../errors.ts';
 import type { Watch } from './artifact-io.ts';
-import { chooseSignatures } from './choose.ts';
+import { aloneOnly, chooseSignatures } from './choose.ts';
 import { hashedFiles } from './hashed-files-io.ts';
 import { readPackages } from './packages-io.ts';
 import type { ReleaseRequest } from './request.ts';
@@ -85,10 +85,6 @@ export async function verifyList(request: ReleaseRequest, { signal }: Watch): Pr
     verification.listedFiles('packages', found);
   }
   return verification.report(message, floor);
-}
-
-export function aloneOnly(): Error {
-  return usageError('USAGE_OPTION', 'a signature with the signed text in it is checked alone, without others');
 }
 
 /** Nothing is compared with a list that nobody vouches for. */

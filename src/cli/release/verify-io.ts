@@ -7,9 +7,7 @@ import { ReleaseVerification } from '../../verify/release/release-report.ts';
 import type { Finding, NamedBytes } from '../../verify/release/signed-list.ts';
 import { usageError } from '../errors.ts';
 import { readArtifact, type Watch } from './artifact-io.ts';
-import { type Chosen, chooseSignatures, type Trusted } from './choose.ts';
-import { aloneOnly, isList, verifyList } from './list-io.ts';
-import { readPackages } from './packages-io.ts';
+import { aloneOnly, type Chosen, chooseSignatures, type Trusted } from './choose.ts';
 import type { ReleaseRequest } from './request.ts';
 import { settle } from './settle.ts';
 import { readMaterial, readSignature, type SignatureFile, signaturesBeside } from './signatures-io.ts';
@@ -19,7 +17,8 @@ import { readMaterial, readSignature, type SignatureFile, signaturesBeside } fro
  * @throws CliError USAGE_OPTION, FILE_NOT_FOUND and others; ReleaseError for trust that is malformed; ArchiveError
  */
 export async function verifyRelease(request: ReleaseRequest, watch: Watch): Promise<Report> {
-  if (isList(request)) return verifyList(request, watch);
+  const asList = await judgedAsList(request, watch);
+  if (asList !== undefined) return asList;
   const { file, floor, about, packages, listedAs } = request;
   const { chosen, sums } = await gather(request);
   if (sums === undefined && (packages ?? listedAs) !== undefined) {
@@ -28,7 +27,7 @@ export async function verifyRelease(request: ReleaseRequest, watch: Watch): Prom
   }
   const list = sums === undefined ? undefined : { ...sums, about: basename(packages ?? file), listedAs, floor };
   const verification = new ReleaseVerification(chosen.methods, list);
-  if (packages !== undefined) verification.through(readPackages(packages));
+  if (packages !== undefined) verification.through((await import('./packages-io.ts')).readPackages(packages));
   for (const method of about.methods) verification.alsoOfArtifact(method);
   const sbom = readSbom(request);
   // Hashes of every kind it may list: it is parsed only once somebody vouches for it.
@@ -37,6 +36,15 @@ export async function verifyRelease(request: ReleaseRequest, watch: Watch): Prom
   verification.artifact(message, chosen.notChecked);
   if (sbom !== undefined) await judgeSbom(verification, request, sbom, message, watch);
   return verification.report(message, floor);
+}
+
+/** FILE may be a signed list itself, where what lists have is asked about or what signs them is trusted. */
+async function judgedAsList(request: ReleaseRequest, watch: Watch): Promise<Report | undefined> {
+  const { sumsRoot, debs, trusted } = request;
+  const mayBe = (sumsRoot ?? debs) !== undefined || trusted.some(({ kinds }) => kinds.includes('openpgp'));
+  if (!mayBe) return undefined;
+  const { isList, verifyList } = await import('./list-io.ts');
+  return isList(request) ? verifyList(request, watch) : undefined;
 }
 
 type Gathered = { readonly chosen: Chosen; readonly sums?: NamedBytes };
