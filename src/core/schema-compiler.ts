@@ -2,12 +2,15 @@ import type { CodeOptions, ValidateFunction } from 'ajv';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { FORMATS } from './schema-formats.ts';
 
+/** A JSON Schema of ours. What the build made of it is found by its `$id`, so each has one. */
+export type Schema = { readonly $id: string };
+
 /**
  * Makes a validator of a schema of ours. Only what runs from the sources comes here: the build puts a module of the
  * same shape in the place of this one, with the validators that it made beforehand (scripts/validators.ts). To load ajv
  * and compile would cost a command more than all it checks, and would need code made from strings at run time.
  */
-export function compileSchema(schema: object): ValidateFunction {
+export function compileSchema(schema: Schema): ValidateFunction {
   ajv ??= createAjv({ optimize: false });
   return ajv.compile(schema);
 }

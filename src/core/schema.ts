@@ -1,6 +1,6 @@
 import type { ErrorObject, ValidateFunction } from 'ajv';
 import { CoreError } from './errors.ts';
-import { compileSchema } from './schema-compiler.ts';
+import { compileSchema, type Schema } from './schema-compiler.ts';
 import { escapeForTerminal } from './terminal-text.ts';
 
 /** Made when first used: a command pays only for the schemas it meets. */
@@ -12,7 +12,7 @@ const compiled = new WeakMap<object, ValidateFunction>();
  * @returns the same value, typed
  * @throws CoreError SCHEMA_MISMATCH naming the first offending place
  */
-export function validateSchema<T>(schema: object, value: unknown): T {
+export function validateSchema<T>(schema: Schema, value: unknown): T {
   let validate = compiled.get(schema);
   if (validate === undefined) {
     validate = compileSchema(schema);

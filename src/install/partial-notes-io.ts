@@ -8,7 +8,7 @@ import { type Digest, sha256 } from '../core/digest.ts';
 import { parseEnvelope, payloadDigest } from '../core/dsse.ts';
 import { DaemonEyeError } from '../core/errors.ts';
 import { encodeCanonicalJson, parseCanonicalJson } from '../core/jcs.ts';
-import { validateSchema } from '../core/schema.ts';
+import type { Json } from '../core/strict-json.ts';
 import { durableErrorFrom, errnoOf } from '../durable/errors.ts';
 import { readPlainFile } from '../ledger/scan-io.ts';
 
@@ -26,12 +26,6 @@ const NOTES: ReadonlySet<string> = new Set([ENVELOPE, INDEX, VOLUMES]);
 const MAX_VOLUMES = 9999;
 const MAX_NAME = 1024;
 const MAX_VOLUMES_BYTES = 1024 * 1024;
-
-const volumesSchema = {
-  type: 'array',
-  maxItems: MAX_VOLUMES,
-  items: { type: 'string', minLength: 1, maxLength: MAX_NAME },
-};
 
 /** What was read of the bundle and verified before its first blob. */
 export type PartialHead = { readonly envelope: Uint8Array; readonly index: Uint8Array };
@@ -78,9 +72,14 @@ export function readNotes(directory: string, payload: Digest): PartialNotes | un
 function readVolumes(directory: string): readonly string[] {
   const names = orNothing(() => {
     const json = parseCanonicalJson(readPlainFile(join(directory, VOLUMES), MAX_VOLUMES_BYTES));
-    return validateSchema<readonly string[]>(volumesSchema, json);
+    return isListOfNames(json) ? json : undefined;
   });
   return names ?? [];
+}
+
+function isListOfNames(json: Json): json is readonly string[] {
+  if (!Array.isArray(json) || json.length > MAX_VOLUMES) return false;
+  return json.every((name) => typeof name === 'string' && name !== '' && name.length <= MAX_NAME);
 }
 
 function orNothing<T>(read: () => T | undefined): T | undefined {

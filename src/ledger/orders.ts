@@ -9,6 +9,7 @@ import { CoreError, messageOf } from '../core/errors.ts';
 import type { EmbeddedEnvelope } from '../core/event-data.ts';
 import { encodeCanonicalJson, parseCanonicalJson } from '../core/jcs.ts';
 import { validateSchema } from '../core/schema.ts';
+import type { Schema } from '../core/schema-compiler.ts';
 import { escapeForTerminal } from '../core/terminal-text.ts';
 import type { Time } from '../core/time.ts';
 import { LedgerError } from './errors.ts';
@@ -56,7 +57,7 @@ export type ReleaseOrder = LogOrder & {
 /** A kind of order: how it is signed, and what it looks like. */
 export type OrderKind<T extends LogOrder> = {
   readonly payloadType: string;
-  readonly schema: object;
+  readonly schema: Schema;
   readonly what: string;
   /** Never there: which order it is of. */
   readonly order?: T;

@@ -16,8 +16,8 @@ import { readPolicy } from './release/provenance/policy.ts';
 import { prepareRaw } from './release/raw-method.ts';
 import { parseReleaseKey } from './release/release-key.ts';
 import { hashesOf, ReleaseVerification } from './release/release-report.ts';
-import { publicGoodRoot, readTrustedRoot, type SigstoreRoot } from './release/sigstore/trusted-root.ts';
 import { prepareSignify } from './release/signify-method.ts';
+import { publicGoodRoot, readTrustedRoot, type SigstoreRoot } from './release/sigstore/trusted-root.ts';
 import { prepareSigstore } from './release/sigstore-method.ts';
 import { prepareSsh } from './release/ssh-method.ts';
 

@@ -21,7 +21,15 @@ export type RootDocument = {
 export type RootKeyDocument = { readonly pem: string; readonly operator?: string; readonly notAfter?: Time };
 
 /** What a pinned file is; each kind is trusted by one option of `release verify` alone. */
-export type PinKind = 'sigstore' | 'npm-keys' | 'minisign' | 'signify' | 'ssh-signers' | 'ssh-revoked' | 'openpgp' | 'key';
+export type PinKind =
+  | 'sigstore'
+  | 'npm-keys'
+  | 'minisign'
+  | 'signify'
+  | 'ssh-signers'
+  | 'ssh-revoked'
+  | 'openpgp'
+  | 'key';
 
 /** A file named by its digest: 64 lower-case hex digits of SHA-256 over its bytes. */
 export type ReleasePin = { readonly kind: PinKind; readonly sha256: string };

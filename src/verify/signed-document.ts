@@ -4,6 +4,7 @@ import { type Envelope, parseEnvelope, payloadDigest } from '../core/dsse.ts';
 import { messageOf } from '../core/errors.ts';
 import { encodeCanonicalJson, parseCanonicalJson } from '../core/jcs.ts';
 import { validateSchema } from '../core/schema.ts';
+import type { Schema } from '../core/schema-compiler.ts';
 import type { Time } from '../core/time.ts';
 import { assertAuthority, assertTimely } from './authority.ts';
 import { VerifyError } from './errors.ts';
@@ -25,7 +26,7 @@ export type DocumentFormat<D> = {
   readonly payloadType: string;
   /** Whose threshold it needs. */
   readonly role: Role;
-  readonly schema: object;
+  readonly schema: Schema;
   /** What is wrong with it beyond its schema, if anything. */
   readonly flaw: (document: D) => string | undefined;
 };

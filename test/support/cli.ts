@@ -7,6 +7,7 @@ import { pathToFileURL } from 'node:url';
 import { expect } from 'vitest';
 import { runCli } from '../../src/cli/run.ts';
 import { validateSchema } from '../../src/core/schema.ts';
+import type { Schema } from '../../src/core/schema-compiler.ts';
 import type { Time } from '../../src/core/time.ts';
 
 export const ROOT = join(import.meta.dirname, '../..');
@@ -125,13 +126,13 @@ export function jsonOf<T>({ stdout }: Ran, schema: string): T {
   return validateSchema<T>(readSchema(schema), JSON.parse(stdout));
 }
 
-const schemas = new Map<string, object>();
+const schemas = new Map<string, Schema>();
 
 /** The same object each time: a schema is compiled once, and its `$id` may be known once. */
-export function readSchema(name: string): object {
+export function readSchema(name: string): Schema {
   const known = schemas.get(name);
   if (known !== undefined) return known;
-  const schema = JSON.parse(readFileSync(join(ROOT, 'schemas/cli', `${name}.schema.json`), 'utf8')) as object;
+  const schema = JSON.parse(readFileSync(join(ROOT, 'schemas/cli', `${name}.schema.json`), 'utf8')) as Schema;
   schemas.set(name, schema);
   return schema;
 }

@@ -1,6 +1,7 @@
 import { parseBase64 } from '../../../core/bytes.ts';
 import { messageOf } from '../../../core/errors.ts';
 import { validateSchema } from '../../../core/schema.ts';
+import type { Schema } from '../../../core/schema-compiler.ts';
 import { isJsonObject, type Json, type JsonObject, parseStrictJsonObject } from '../../../core/strict-json.ts';
 import { ReleaseError, type ReleaseErrorCode } from '../errors.ts';
 import { MAX_MATERIAL_BYTES } from './format.ts';
@@ -38,7 +39,7 @@ export function readProtobufJson(bytes: Uint8Array, what: string, code: ReleaseE
 }
 
 /** @throws ReleaseError `code` */
-export function assertShape(value: JsonObject, schema: object, what: string, code: ReleaseErrorCode): void {
+export function assertShape(value: JsonObject, schema: Schema, what: string, code: ReleaseErrorCode): void {
   try {
     validateSchema(schema, value);
     assertCanonicalBytes(value);
