@@ -13,7 +13,10 @@ import { type BatchContext, BatchReader, batchSigners } from '../../src/ledger/l
 import { readGenesis } from '../../src/ledger/open-io.ts';
 import type { WalkedLine } from '../../src/ledger/place.ts';
 import { listEntries } from '../../src/ledger/scan-io.ts';
+import type * as verifying from '../../src/ledger/verify-io.ts';
 import { walkEntries } from '../../src/ledger/walk-io.ts';
+import { ensureBuilt } from '../support/cli.ts';
+import { compiled } from '../support/compiled.ts';
 import { testKey } from '../support/keys.ts';
 import { tempDirectory } from '../support/temp.ts';
 import { actor, copyOf, edit, fakeSurroundings, logKey, open, origin, verify } from './ledger-support.ts';
@@ -48,10 +51,11 @@ async function signedLog(
   return directory;
 }
 
-/** One core is the reference: lines are taken one by one. */
+/** One core is the reference: lines are taken one by one. With two, compiled threads start in a fraction of the time. */
 async function bothWays(directory: string) {
   const one = await verify(directory, { signers, cores: 1 });
-  expect(await verify(directory, { signers, cores: 2 })).toEqual(one);
+  const { verifyLedger } = await compiled<typeof verifying>('ledger/verify-io.js');
+  expect(await verifyLedger(directory, { key: logKey.publicKey, signers, cores: 2 })).toEqual(one);
   return one;
 }
 
@@ -62,7 +66,10 @@ const failureOf = ({ checks }: Awaited<ReturnType<typeof verify>>) => {
 
 const shelf = mkdtempSync(join(tmpdir(), 'daemoneye-test-'));
 const good = join(shelf, 'log');
-beforeAll(() => signedLog({}, good));
+beforeAll(async () => {
+  await ensureBuilt();
+  await signedLog({}, good);
+});
 afterAll(() => rmSync(shelf, { recursive: true, force: true }));
 
 describe('verifying signed lines on several cores', () => {
