@@ -86,7 +86,8 @@ describe('the validators that the build makes', () => {
       const validate = built(schema);
       expect([validate(exampleOf(schema)), validate(null)], name).toEqual([true, false]);
     }
-    const making = sources.filter(({ text }) => /\$schema|\.\.\.\w*[sS]chema\b|\$ref:/.test(text));
+    // By its type every schema has an id: one that no file of schemas/ has is made where an id is written.
+    const making = sources.filter(({ text }) => /\$id\b.*:/.test(text.replaceAll('$id: string', '')));
     expect(making.map(({ path }) => path).sort()).toEqual(['core/event.ts', 'verify/draft-schema.ts']);
   });
 
