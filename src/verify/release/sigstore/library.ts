@@ -5,6 +5,7 @@ import { messageOf } from '../../../core/errors.ts';
 import { ReleaseError, type ReleaseErrorCode } from '../errors.ts';
 import type { Artifact } from '../method.ts';
 import type { ReleaseKey } from '../release-key.ts';
+import { isReadInSteps } from './der-steps.ts';
 import { keepEncodings } from './encodings.ts';
 import { signatureContent } from './signature-content.ts';
 import { isInTime, type SigstoreTrust, wantedTimes } from './trust.ts';
@@ -35,6 +36,14 @@ const REFUSALS: Readonly<Record<string, readonly [string, ReleaseErrorCode]>> = 
 
 /** @throws ReleaseError MATERIAL_MALFORMED if the certificate or a timestamp isn't one */
 export function entityOf(bundle: Bundle, artifact: Artifact): SignedEntity {
+  const { rfc3161Timestamps = [] } = bundle.verificationMaterial.timestampVerificationData ?? {};
+  const all = [rawCertificate(bundle), ...rfc3161Timestamps.map(({ signedTimestamp }) => signedTimestamp)];
+  if (!all.every(isReadInSteps)) {
+    throw new ReleaseError(
+      'MATERIAL_MALFORMED',
+      'the certificate or a timestamp in the bundle is no such thing: too much is in it',
+    );
+  }
   try {
     const entity = toSignedEntity(bundle);
     if (entity.key.$case === 'certificate') keepEncodings(entity.key.certificate, rawCertificate(bundle));

@@ -8,6 +8,7 @@ import type { JsonObject } from '../../../core/strict-json.ts';
 import { formatTime, type Time } from '../../../core/time.ts';
 import { ReleaseError } from '../errors.ts';
 import { assertAuthorities } from './authorities.ts';
+import { isReadInSteps } from './der-steps.ts';
 import { keepEncodings } from './encodings.ts';
 import { PUBLIC_GOOD_ROOT } from './public-good-root.ts';
 import { assertShape, readProtobufJson } from './read-json.ts';
@@ -66,8 +67,10 @@ function rootOf(json: JsonObject, bytes: Uint8Array, source: string): SigstoreRo
   const starts = validitiesOf(json as unknown as RootJson).map(assertSpan);
   try {
     const root = TrustedRoot.fromJSON(json);
-    const material = toTrustMaterial(root, keyIsGiven);
     const raw = [...root.certificateAuthorities, ...root.timestampAuthorities].map(({ certChain }) => certChain);
+    const all = raw.flatMap((chain) => chain?.certificates.map(({ rawBytes }) => rawBytes) ?? []);
+    if (!all.every(isReadInSteps)) throw new Error('too much is in a certificate');
+    const material = toTrustMaterial(root, keyIsGiven);
     for (const [i, { certChain }] of [...material.certificateAuthorities, ...material.timestampAuthorities].entries())
       for (const [at, certificate] of certChain.entries())
         keepEncodings(certificate, raw[i]?.certificates[at]?.rawBytes ?? new Uint8Array());

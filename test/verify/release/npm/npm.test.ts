@@ -172,6 +172,32 @@ describe('attestations of a package', () => {
       'package SUBJECT_MISMATCH',
     ],
     [
+      'about a name that is written another way',
+      [both[0], entry(SLSA, build(subject('pkg:npm/@org/pkg@1.2.3')))],
+      'package SUBJECT_MISMATCH',
+    ],
+    [
+      'about a name in capitals',
+      [entry(PUBLISH, publish(subject('pkg:npm/%40Org/pkg@1.2.3'))), both[1]],
+      'package SUBJECT_MISMATCH',
+    ],
+    [
+      'about a version and a bit',
+      [both[0], entry(SLSA, build(subject('pkg:npm/%40org/pkg@1.2.3?registry_url=https://evil.example')))],
+      'package SUBJECT_MISMATCH',
+    ],
+    [
+      'about another package besides',
+      [both[0], entry(SLSA, build([...subject(), ...subject('pkg:npm/evil@1.0.0')]))],
+      'package SUBJECT_MISMATCH',
+    ],
+    [
+      'about another file of that name',
+      [both[0], entry(SLSA, build([{ name: 'pkg:npm/%40org/pkg@1.2.3', digest: { sha512: '0'.repeat(128) } }]))],
+      'build SUBJECT_MISMATCH',
+    ],
+    ['said to be of each other’s types', [entry(PUBLISH, build()), entry(SLSA, publish())], 'publish KEY_MISSING'],
+    [
       'of a type that is only said outside',
       [both[0], entry(SLSA, build(subject(), 'https://example.com/x'))],
       'package PREDICATE_TYPE',
