@@ -49,7 +49,7 @@ export async function benchGrowth(folder: string, most: number, out: string): Pr
     // What it found when it was opened: the lines that were there before those of this point.
     chart('open for writing, s', ({ append }) => append.open),
   ];
-  writeFileSync(join(out, 'ledger-growth.svg'), chartsSvg(charts, 'million entries'));
+  writeFileSync(join(out, 'ledger-growth.svg'), chartsSvg('What a log costs as it grows', charts, 'million entries'));
   return rowsOf(points, appendMicros, proofMicros);
 }
 

@@ -6,10 +6,11 @@ const HEIGHT = 180;
 const [LEFT, RIGHT, TOP, BOTTOM] = [44, 12, 34, 34];
 
 /** Charts side by side, each from zero, in one small drawing. */
-export function chartsSvg(charts: readonly Chart[], below: string): string {
+export function chartsSvg(title: string, charts: readonly Chart[], below: string): string {
   const parts = charts.map((chart, i) => `<g transform="translate(${i * WIDTH} 0)">${chartSvg(chart, below)}</g>`);
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${charts.length * WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="10">`,
+    `<title>${title}</title>`,
     `<rect width="100%" height="100%" fill="#fff"/>`,
     ...parts,
     '</svg>',
