@@ -1,10 +1,11 @@
-import { createHash } from 'node:crypto';
 import { accessSync, constants } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Medium } from '../bundle/medium.ts';
 import { mediumOf } from '../bundle/medium-io.ts';
 import { assertReadsBack, type ReadBack } from '../bundle/read-back-io.ts';
 import { assertRoom } from '../bundle/room-io.ts';
+import { encodeHex } from '../core/bytes.ts';
+import { sha256 } from '../core/digest.ts';
 import { durableErrorFrom } from '../durable/errors.ts';
 import { removeAnyway } from '../durable/files-io.ts';
 import { createFilesDurably, type NewFile } from './files-io.ts';
@@ -63,7 +64,7 @@ export async function carryFiles(files: readonly NewFile[]): Promise<readonly Wr
   try {
     const written: Written[] = [];
     for (const { path, bytes } of files) {
-      const digest = createHash('sha256').update(bytes).digest('hex');
+      const digest = encodeHex(sha256(bytes));
       written.push(writtenTo(path, [await assertReadsBack(path, path, digest)]));
     }
     return byMedium(written);

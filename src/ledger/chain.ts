@@ -12,9 +12,9 @@ export function chainStart(genesis: Genesis): ChainEnd {
   return { seq: 0, prev: genesis.digest };
 }
 
-/** The end after a line with this leaf hash was attached. */
-export function chainNext(end: ChainEnd, genesis: Genesis, leaf: Uint8Array): ChainEnd {
-  return { seq: end.seq + 1, prev: formatDigest(genesis.hash, leaf) };
+/** The end after the line with this seq and leaf hash was attached. */
+export function chainNext(seq: number, genesis: Genesis, leaf: Uint8Array): ChainEnd {
+  return { seq: seq + 1, prev: formatDigest(genesis.hash, leaf) };
 }
 
 /**

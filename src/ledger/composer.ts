@@ -2,7 +2,7 @@ import { encodeBase64, utf8 } from '../core/bytes.ts';
 import { type Digest, formatDigest, type HashFunction } from '../core/digest.ts';
 import { type PrivateKey, signWithKey } from '../core/keys.ts';
 import type { JsonObject } from '../core/strict-json.ts';
-import { type ChainEnd, leafOf } from './chain.ts';
+import { type ChainEnd, chainNext, leafOf } from './chain.ts';
 import { type Clock, clockJump, type Moment, recordsOwnJump } from './clock.ts';
 import { CLOCK_JUMP, MAX_LINE_BYTES, NONCE_BYTES } from './format.ts';
 import type { Genesis } from './genesis.ts';
@@ -70,7 +70,7 @@ export class Composer {
 
   /** What the line after this one depends on. */
   after({ seq, leaf, moment }: ComposedLine): ComposerState {
-    return { end: { seq: seq + 1, prev: formatDigest(this.#genesis.hash, leaf) }, last: moment };
+    return { end: chainNext(seq, this.#genesis, leaf), last: moment };
   }
 
   /**

@@ -123,7 +123,7 @@ class Pass {
       if (holds === false) this.#treeDiffers += 1;
       if (before !== undefined) this.#treeFrom ??= { ...at, frontier: before };
     }
-    this.#end = chainNext(this.#end, this.#options.genesis, leaf);
+    this.#end = chainNext(this.#end.seq, this.#options.genesis, leaf);
     this.#checkRoots();
   }
 

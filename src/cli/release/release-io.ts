@@ -5,6 +5,7 @@ import type { Watch } from './artifact-io.ts';
 import type { ReleaseStanding } from './floor.ts';
 import { type NpmOptions, readNpm } from './npm-io.ts';
 import { type ProvenanceOptions, readProvenance } from './provenance-io.ts';
+import type { ReleaseFiles } from './request.ts';
 import { type TrustFiles, trustFiles } from './trust-files-io.ts';
 import { readTrusted, type TrustOptions } from './trusted.ts';
 import { verifyRelease } from './verify-io.ts';
@@ -12,18 +13,8 @@ import { verifyRelease } from './verify-io.ts';
 /** What the command line says of a release. */
 export type ReleaseOptions = TrustOptions &
   ProvenanceOptions &
-  NpmOptions & {
-    readonly file: string;
-    readonly signatures: readonly string[];
-    readonly image?: string | undefined;
-    readonly sums?: string | undefined;
-    readonly listedAs?: string | undefined;
-    readonly packages?: string | undefined;
-    readonly sumsRoot?: string | undefined;
-    readonly debs?: string | undefined;
-    readonly sbom?: string | undefined;
-    readonly sbomRoot?: string | undefined;
-  };
+  NpmOptions &
+  ReleaseFiles & { readonly image?: string | undefined };
 
 /**
  * Judges a file, or an image in an OCI layout directory.

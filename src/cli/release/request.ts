@@ -2,9 +2,9 @@ import type { Time } from '../../core/time.ts';
 import type { PreparedMethod } from '../../verify/release/prepared.ts';
 import type { Trusted } from './choose.ts';
 
-export type ReleaseRequest = {
+/** What lies where, as the command line says it. */
+export type ReleaseFiles = {
   readonly file: string;
-  readonly trusted: readonly Trusted[];
   /** Signatures that the command line names. */
   readonly signatures: readonly string[];
   /** A list of checksums that was signed instead of the file. */
@@ -18,6 +18,10 @@ export type ReleaseRequest = {
   /** A bill of materials, which may be the file itself, and where the files lie that it lists. */
   readonly sbom?: string | undefined;
   readonly sbomRoot?: string | undefined;
+};
+
+export type ReleaseRequest = ReleaseFiles & {
+  readonly trusted: readonly Trusted[];
   /** About the file itself, whatever else was signed. */
   readonly about: AboutArtifact;
   readonly floor: Time;

@@ -1,9 +1,9 @@
 import type { HashFunction, HashName } from '../../core/digest.ts';
-import { DaemonEyeError } from '../../core/errors.ts';
 import type { PublicKey } from '../../core/keys.ts';
 import { countShown } from '../../core/range-proof.ts';
 import { parseGenesis } from '../../ledger/genesis.ts';
 import { parseRangeDocument } from '../../ledger/range-document.ts';
+import { attempt } from './attempt.ts';
 import type { Documents } from './contents.ts';
 import { type LogPlace, logPath } from './layout.ts';
 import { LogAudit } from './log-audit.ts';
@@ -38,14 +38,4 @@ export function keysInside(places: readonly LogPlace[], documents: Documents): P
     const genesis = attempt(() => parseGenesis(documents.get(logPath(place, 'genesis')) ?? new Uint8Array()));
     return genesis === undefined ? [] : [genesis.key];
   });
-}
-
-/** Undefined where a document of a refused package can't be read. */
-function attempt<T>(parse: () => T): T | undefined {
-  try {
-    return parse();
-  } catch (error) {
-    if (error instanceof DaemonEyeError) return undefined;
-    throw error;
-  }
 }

@@ -1,9 +1,9 @@
-import { DaemonEyeError } from '../../core/errors.ts';
 import type { PublicKey } from '../../core/keys.ts';
 import { currentEpoch } from '../../ledger/epochs.ts';
 import { parseGenesis } from '../../ledger/genesis.ts';
 import { epochsFromLines } from '../../ledger/rotation.ts';
 import type { Admissions } from '../../verify/enrolment-admission.ts';
+import { attempt } from './attempt.ts';
 import type { Documents } from './contents.ts';
 import { PACKAGE_NAME } from './format.ts';
 import { type LogPlace, logPath } from './layout.ts';
@@ -35,14 +35,4 @@ function keyOf(
   const packaged = document?.hosts.find((one) => one.host === host)?.logs.find((one) => one.log === log);
   const epochs = epochsFromLines(packaged?.rotations ?? [], genesis);
   return enrolledEpoch({ genesis, epochs }, admissions) === undefined ? undefined : currentEpoch(epochs).key;
-}
-
-/** Undefined where a document can't be read: why is told by the checks that come to it. */
-function attempt<T>(parse: () => T): T | undefined {
-  try {
-    return parse();
-  } catch (error) {
-    if (error instanceof DaemonEyeError) return undefined;
-    throw error;
-  }
 }

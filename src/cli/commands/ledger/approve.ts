@@ -1,11 +1,10 @@
 import { Command } from 'clipanion';
 import type { KeyId } from '../../../core/keys.ts';
 import { type AnyOrder, readOrder } from '../../../ledger/orders.ts';
+import { MAX_DOCUMENT_BYTES } from '../../../verify/signed-document.ts';
 import { type DocumentFile, documentJson, type FileFormat, renderDocumentFile } from '../../document-files-io.ts';
 import { renderOrder } from '../../render/orders.ts';
 import { SignFileCommand } from '../../sign-document-command.ts';
-
-const MAX_ORDER_BYTES = 60_000;
 
 export class LedgerApprove extends SignFileCommand<AnyOrder> {
   static override paths = [['ledger', 'approve']];
@@ -23,7 +22,7 @@ export class LedgerApprove extends SignFileCommand<AnyOrder> {
   });
 
   protected readonly fileFormat: FileFormat<AnyOrder> = {
-    maxBytes: MAX_ORDER_BYTES,
+    maxBytes: MAX_DOCUMENT_BYTES,
     parse: (bytes) => {
       const { envelope, order } = readOrder(bytes);
       return { envelope, document: order };
