@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { equalBytes } from '../core/bytes.ts';
-import { type Digest, formatDigest, type HashFunction } from '../core/digest.ts';
+import { formatDigest, type HashFunction } from '../core/digest.ts';
 import { writeFileDurably } from '../durable/files-io.ts';
 import { attachLine, type ChainEnd, chainStart, leafOf } from './chain.ts';
 import { EntryReader } from './entry-reader-io.ts';
@@ -16,16 +15,6 @@ import { readPlainFile } from './scan-io.ts';
 /** What epochs.ndjson holds: the epochs up to the first line in it that is none. */
 export type EpochsReading = { readonly epochs: Epochs; readonly problem?: LedgerError };
 
-/** Epochs that hold, by the genesis and the very bytes that they were read from. */
-type KnownEpochs = { readonly genesis: Digest; readonly bytes: Uint8Array; readonly epochs: Epochs };
-
-/**
- * The files read last, each the same bytes for a whole command that reads it a dozen times: each rotation in one is two
- * signatures to verify.
- */
-let known: readonly KnownEpochs[] = [];
-const MOST_KNOWN = 8;
-
 /**
  * The epochs of a log from epochs.ndjson, which holds its `log.rotate` lines verbatim: so whoever has dropped the
  * beginning of a log still knows whose heads to believe. Each is checked against the one before; that the same lines
@@ -37,13 +26,9 @@ export function readEpochs(directory: string, genesis: Genesis): EpochsReading {
   let epochs = firstEpoch(genesis);
   if (!existsSync(path)) return { epochs };
   try {
-    const bytes = readPlainFile(path, MAX_EPOCHS_BYTES);
-    const before = known.find((one) => one.genesis === genesis.digest && equalBytes(one.bytes, bytes));
-    if (before !== undefined) return { epochs: before.epochs };
-    parseEpochs(bytes, genesis, (found) => {
+    parseEpochs(readPlainFile(path, MAX_EPOCHS_BYTES), genesis, (found) => {
       epochs = found;
     });
-    known = [{ genesis: genesis.digest, bytes, epochs }, ...known].slice(0, MOST_KNOWN);
     return { epochs };
   } catch (cause) {
     if (!(cause instanceof LedgerError)) throw cause;
